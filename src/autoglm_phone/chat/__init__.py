@@ -1,0 +1,1 @@
+"""The use case: a conversation in, a stream of deltas out. No HTTP, no tensors."""

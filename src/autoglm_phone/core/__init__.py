@@ -1,0 +1,1 @@
+"""Types that cross boundaries: standard library and numpy only, no input or output."""

@@ -1,0 +1,73 @@
+"""What the separate modules are and what they give: a span of the prompt for each medium."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from autoglm_phone.core.ids import Digest
+from autoglm_phone.core.media import Image, Waveform
+
+Modality = Literal["text", "vision", "speech"]
+ModuleKind = Literal["decoder", "encoder", "transcriber"]
+
+
+@dataclass(frozen=True)
+class ModuleInfo:
+    """Which module is loaded: what `/v1/models` and the banner show.
+
+    digest is that of the module's weights; memory_bytes is what loading it added to its process.
+    """
+
+    modality: Modality
+    kind: ModuleKind
+    arch: str
+    version: str
+    digest: Digest
+    files: tuple[str, ...]
+    memory_bytes: int
+    limits: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a transcriber made of one medium: plain text, never special tokens.
+
+    text        the span that stands in the prompt for the medium; may be empty for a silent sound
+    summary     one short line about the medium itself: size and orientation, or length and language
+    """
+
+    text: str
+    summary: str
+
+
+class ImageReader(Protocol):
+    """Reads a picture as text. Blocking; called off the event loop and off the decode thread."""
+
+    def read(self, image: Image) -> Reading: ...
+
+
+class SpeechReader(Protocol):
+    """Hears a sound as text. Blocking; called off the event loop and off the decode thread."""
+
+    def read(self, sound: Waveform) -> Reading: ...
+
+
+@dataclass(frozen=True)
+class MediaReading:
+    """A reading with what its caches and counters need."""
+
+    modality: Literal["vision", "speech"]
+    reading: Reading
+    media_digest: Digest
+    module_digest: Digest
+    was_cached: bool
+    seconds: float
+
+
+class MediaDoor(Protocol):
+    """The one door to the media process: bytes in, a reading out. Leaving the await gives up the wait."""
+
+    def has(self, modality: Literal["vision", "speech"]) -> bool: ...
+
+    async def read_image(self, data: bytes, *, param: str) -> MediaReading: ...
+
+    async def read_sound(self, data: bytes, *, param: str) -> MediaReading: ...

@@ -1,0 +1,91 @@
+"""A request as the engine sees it, and what comes back: tokens, never text."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from autoglm_phone.core.ids import RequestId, TokenId
+from autoglm_phone.core.prompt import Prompt
+
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How the next token is drawn.
+
+    Order: penalties, top_k, temperature, top_p, min_p, draw. temperature 0 takes the likeliest token.
+    top_k 0, top_p 1 and min_p 0 switch these filters off. seed None draws a fresh one.
+    frequency and presence penalties count what was generated; the repetition penalty also counts the prompt.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+
+    @property
+    def is_greedy(self) -> bool:
+        return self.temperature == 0.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """len(prompt) + max_tokens never exceeds the engine's window.
+
+    stop_tokens end the answer and are not part of it; an empty set is `ignore_eos`.
+    """
+
+    id: RequestId
+    prompt: Prompt
+    sampling: SamplingParams
+    max_tokens: int
+    stop_tokens: frozenset[TokenId] = frozenset()
+
+
+@dataclass(frozen=True)
+class TokenEvent:
+    """Tokens of one request. The last event carries `finish`; nothing follows it.
+
+    cached_tokens  prompt tokens that were not computed again
+    queue_s        seconds between arrival at the engine and the first step that touched the request
+    """
+
+    tokens: tuple[TokenId, ...]
+    finish: FinishReason | None = None
+    cached_tokens: int = 0
+    queue_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """What /health and /metrics tell about the engine.
+
+    state "failed" means that it could not be loaded; `error` says why and it is tried again.
+    """
+
+    state: Literal["loading", "ready", "failed"]
+    pid: int | None = None
+    error: str = ""
+    running: int = 0
+    waiting: int = 0
+    kv_tokens_used: int = 0
+    kv_tokens_cached: int = 0
+    kv_tokens_total: int = 0
+    restarts: int = 0
+
+
+class EngineDoor(Protocol):
+    """The one door to the engine, whatever stands behind it: a thread or a process.
+
+    generate raises Overloaded or NotReady before the first event, WorkerDied or StepFailed at any time.
+    Closing the generator aborts the request; its slot is free within one step.
+    """
+
+    def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]: ...
+
+    def status(self) -> EngineStatus: ...
