@@ -59,10 +59,10 @@ class Backend(Protocol):
     def trim(self, slot: SlotId, num_tokens: int) -> None:
         """Keep the first num_tokens of the slot and free the rest; 0 empties it."""
 
-    def save(self, slot: SlotId) -> bytes:
+    def save(self, slot: SlotId) -> bytes | bytearray:
         """The slot's whole KV state, to be given to `restore`; the slot keeps it."""
 
-    def restore(self, slot: SlotId, state: bytes) -> None:
+    def restore(self, slot: SlotId, state: bytes | bytearray) -> None:
         """Put a saved state into the empty slot."""
 
     def start_sampling(self, request: RequestId, params: SamplingParams, prompt: tuple[TokenId, ...]) -> None:

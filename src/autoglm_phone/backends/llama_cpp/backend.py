@@ -1,0 +1,146 @@
+"""LlamaCppBackend: one `llama_process` a step, with tokens and embeddings of many sequences."""
+
+from typing import Any
+
+import numpy as np
+
+from autoglm_phone.backends.llama_cpp.binding import PROCESS_TYPE_DECODE, LlamaLibrary
+from autoglm_phone.backends.llama_cpp.config import LlamaCppConfig
+from autoglm_phone.backends.llama_cpp.sampler import SamplerChain, is_plain_argmax
+from autoglm_phone.core.backend import StepItem, StepPlan, StepResult
+from autoglm_phone.core.errors import BundleError, StepFailed
+from autoglm_phone.core.ids import RequestId, SlotId, TokenId
+from autoglm_phone.core.request import SamplingParams
+
+LLAMA_MAX_SEQ = 256  # llama-cparams.h; more slots abort the process
+END = -1  # "to the last position" in llama.cpp's ranges
+
+
+class LlamaCppBackend:
+    """Implements core.backend.Backend. Not thread-safe; the GIL is released while a step computes."""
+
+    def __init__(self, config: LlamaCppConfig, library: LlamaLibrary) -> None:
+        if not 0 < config.max_slots <= LLAMA_MAX_SEQ:
+            raise ValueError(f"max_slots is {config.max_slots}, llama.cpp takes 1 to {LLAMA_MAX_SEQ}")
+        self._library, self._lib, self._ffi = library, library.lib, library.ffi
+        self._config = config
+        self._samplers: dict[RequestId, SamplerChain | None] = {}
+        self._model = self._load_model()
+        self._vocab_size: int = self._lib.llama_vocab_n_tokens(self._lib.llama_model_get_vocab(self._model))
+        self._width: int = self._lib.llama_model_n_embd_inp(self._model)
+        self._context = self._make_context()
+        self._memory = self._lib.llama_get_memory(self._context)
+        self._batch = self._lib.llama_batch_ext_init(self._context)
+        self._position = self._ffi.new("llama_pos[4]")  # M-RoPE would read all four
+
+    def _load_model(self) -> Any:
+        params = self._lib.llama_model_default_params()
+        params.n_gpu_layers = 0
+        model = self._lib.llama_model_load_from_file(str(self._config.model_file).encode(), params)
+        if model == self._ffi.NULL:
+            raise BundleError(f"llama.cpp cannot load {self._config.model_file}: {self._library.last_warning}")
+        return model
+
+    def _make_context(self) -> Any:
+        config, params = self._config, self._lib.llama_context_default_params()
+        params.n_ctx = config.kv_tokens
+        params.n_batch = params.n_ubatch = config.max_step_tokens
+        params.n_seq_max = config.max_slots
+        params.n_outputs_max = config.max_slots  # less asserts; more would reserve V floats for each
+        params.n_threads = params.n_threads_batch = config.threads
+        # Without a unified cache a partial seq_cp asserts, and mixed batches are split by sequence.
+        params.kv_unified = True
+        context = self._lib.llama_init_from_model(self._model, params)
+        if context == self._ffi.NULL:
+            raise BundleError(f"llama.cpp cannot make a context for it: {self._library.last_warning}")
+        return context
+
+    @property
+    def vocab_size(self) -> int:
+        return self._vocab_size
+
+    @property
+    def trained_window(self) -> int:
+        """Tokens that the model was trained to attend to."""
+        return int(self._lib.llama_model_n_ctx_train(self._model))
+
+    def step(self, plan: StepPlan) -> StepResult:
+        """Compute all items in one call, then draw the tokens that were asked for."""
+        self._lib.llama_batch_ext_clear(self._batch)
+        outputs = {item.sample_for: self._add(item) for item in plan.items}
+        outputs.pop(None, None)
+        if (code := self._lib.llama_process(self._context, PROCESS_TYPE_DECODE, self._batch)) != 0:
+            raise StepFailed(f"llama_process gave {code} for {plan.num_tokens} tokens: {self._library.last_warning}")
+        return StepResult({request: self._draw(request, index) for request, index in outputs.items() if request})
+
+    def _add(self, item: StepItem) -> int:
+        """Put one item into the batch; gives the batch index of its last position."""
+        index = END
+        for offset, token in enumerate(item.tokens):
+            if item.embeddings is None:
+                index = self._lib.llama_batch_ext_add_token(self._batch, item.slot, token)
+            else:
+                index = self._lib.llama_batch_ext_add_embd(self._batch, item.slot, self._embd(item.embeddings[offset]))
+            if index < 0:
+                raise StepFailed(f"llama.cpp refuses position {item.start + offset} of slot {item.slot}: code {index}")
+            self._position[0] = item.start + offset
+            self._lib.llama_batch_ext_set_pos(self._batch, index, self._position)
+        if item.sample_for is not None:
+            self._lib.llama_batch_ext_set_output_logits(self._batch, index, True)
+        return index
+
+    def _embd(self, row: np.ndarray[Any, np.dtype[np.float32]]) -> Any:
+        if row.shape != (self._width,) or not row.flags.c_contiguous or row.dtype != np.float32:
+            raise StepFailed(f"an embedding is {row.dtype} {row.shape}, the decoder takes float32 ({self._width},)")
+        data = self._ffi.cast("float *", row.ctypes.data)
+        return self._ffi.new("struct llama_embd *", {"data": data, "n_rows": 1, "n_embd": self._width})[0]
+
+    def _draw(self, request: RequestId, output_index: int) -> TokenId:
+        chain = self._samplers.get(request)
+        if chain is not None:
+            return chain.sample(self._context, output_index)
+        return TokenId(int(self.logits(output_index).argmax()))
+
+    def logits(self, output_index: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """(V,) float32 of one output of the last step; a view that the next step overwrites."""
+        row = self._lib.llama_get_logits_ith(self._context, output_index)
+        if row == self._ffi.NULL:
+            raise StepFailed(f"llama.cpp has no logits for batch entry {output_index}")
+        return np.frombuffer(self._ffi.buffer(row, self._vocab_size * 4), dtype=np.float32)
+
+    def copy_prefix(self, source: SlotId, target: SlotId, num_tokens: int) -> None:
+        self._lib.llama_memory_seq_cp(self._memory, source, target, 0, num_tokens)
+
+    def trim(self, slot: SlotId, num_tokens: int) -> None:
+        if not self._lib.llama_memory_seq_rm(self._memory, slot, num_tokens, END):
+            raise StepFailed(f"llama.cpp cannot trim slot {slot} to {num_tokens} tokens")
+
+    def save(self, slot: SlotId) -> bytearray:
+        size = self._lib.llama_state_seq_get_size(self._context, slot)
+        state = bytearray(size)
+        written = self._lib.llama_state_seq_get_data(self._context, self._ffi.from_buffer(state), size, slot)
+        if written != size:
+            raise StepFailed(f"llama.cpp saved {written} of {size} bytes of slot {slot}")
+        return state
+
+    def restore(self, slot: SlotId, state: bytes | bytearray) -> None:
+        if self._lib.llama_state_seq_set_data(self._context, self._ffi.from_buffer(state), len(state), slot) == 0:
+            raise StepFailed(f"llama.cpp cannot restore {len(state)} bytes into slot {slot}")
+
+    def start_sampling(self, request: RequestId, params: SamplingParams, prompt: tuple[TokenId, ...]) -> None:
+        chain = None
+        if not is_plain_argmax(params):
+            chain = SamplerChain(self._library, self._vocab_size, self._config.kv_tokens, params, prompt)
+        self._samplers[request] = chain
+
+    def stop_sampling(self, request: RequestId) -> None:
+        chain = self._samplers.pop(request, None)
+        if chain is not None:
+            chain.close()
+
+    def close(self) -> None:
+        for request in list(self._samplers):
+            self.stop_sampling(request)
+        self._lib.llama_batch_ext_free(self._batch)
+        self._lib.llama_free(self._context)
+        self._lib.llama_model_free(self._model)

@@ -1,0 +1,43 @@
+"""What the engine is told at start."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """Limits in tokens, sequences, bytes and seconds.
+
+    max_model_len      window: prompt and answer of one request
+    kv_tokens          cells of the KV cache, shared by all sequences
+    max_running        sequences that are computed at once
+    max_waiting        requests that may wait beyond those; more are refused
+    max_cached         finished prefixes that may stay in the KV cache
+    idle_kv_tokens     cells that finished prefixes alone may hold; they slow every step, so the rest is spilled
+    spill_bytes        memory for prefixes moved out of the KV cache; 0 evicts instead
+    prefill_chunk      prompt tokens a step while others decode; None adapts it to `step_target_s`
+    prefill_chunk_idle prompt tokens a step while nobody decodes
+    step_target_s      longest step that a running stream should wait for, when prefill_chunk is None
+    """
+
+    max_model_len: int = 8192
+    kv_tokens: int = 16_384
+    max_running: int = 8
+    max_waiting: int = 64
+    max_cached: int = 16
+    idle_kv_tokens: int = 2048
+    spill_bytes: int = 96 << 20
+    prefill_chunk: int | None = None
+    prefill_chunk_idle: int = 128
+    step_target_s: float = 0.09
+
+    def __post_init__(self) -> None:
+        if self.max_model_len > self.kv_tokens:
+            raise ValueError(f"a window of {self.max_model_len} does not fit {self.kv_tokens} KV tokens")
+
+    @property
+    def max_slots(self) -> int:
+        return self.max_running + self.max_cached
+
+    @property
+    def max_step_tokens(self) -> int:
+        return max(self.prefill_chunk or 0, self.prefill_chunk_idle) + self.max_running

@@ -1,0 +1,1 @@
+"""Accounting of KV memory for backends that own their cache."""

@@ -1,0 +1,82 @@
+"""ProcessEngine: the engine door whose engine is a supervised process."""
+
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import assert_never
+
+from autoglm_phone.core.errors import NotReady, WorkerDied
+from autoglm_phone.core.ids import RequestId
+from autoglm_phone.core.request import EngineStatus, Request, TokenEvent
+from autoglm_phone.engine.config import EngineConfig
+from autoglm_phone.engine.messages import Abort, EngineFacts, EngineLoad, Events, Submit, decode_from_worker, encode
+from autoglm_phone.engine.open_requests import OpenRequests
+from autoglm_phone.ipc.process import ProcessOptions, SupervisedProcess
+
+
+class ProcessEngine:
+    """Implements core.request.EngineDoor. One event loop owns it."""
+
+    def __init__(self, config: EngineConfig, module: str, process_config: bytes, options: ProcessOptions) -> None:
+        self._open = OpenRequests(config)
+        self._load = EngineLoad(kv_tokens_total=config.kv_tokens)
+        self.facts: EngineFacts | None = None
+        self._process = SupervisedProcess(
+            "engine",
+            module,
+            process_config,
+            on_frame=self._on_frame,
+            on_up=lambda: None,
+            on_down=self._on_down,
+            options=options,
+        )
+
+    async def start(self) -> None:
+        await self._process.start()
+
+    async def stop(self) -> None:
+        await self._process.stop()
+
+    def status(self) -> EngineStatus:
+        process, load = self._process, self._load
+        state = process.state if process.state != "stopped" else "failed"
+        return EngineStatus(
+            state=state,
+            pid=process.pid,
+            error=process.last_error if state != "ready" else "",
+            running=load.running,
+            waiting=load.waiting,
+            kv_tokens_used=load.kv_tokens_used,
+            kv_tokens_cached=load.kv_tokens_cached,
+            kv_tokens_total=load.kv_tokens_total,
+            restarts=process.restarts,
+        )
+
+    async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
+        if not self._process.is_ready:
+            raise NotReady(f"the decoder is not ready ({self._process.state}); try again shortly")
+        async with contextlib.aclosing(self._open.stream(request, self._submit, self._abort)) as events:
+            async for event in events:
+                yield event
+
+    def _submit(self, request: Request) -> None:
+        self._process.send(encode(Submit.of(request)))
+
+    def _abort(self, request_id: RequestId) -> None:
+        with contextlib.suppress(WorkerDied):  # then it is forgotten already
+            self._process.send(encode(Abort(request_id)))
+
+    def _on_frame(self, frame: bytes) -> None:
+        message = decode_from_worker(frame)
+        match message:
+            case Events():
+                self._load = message.load
+                for request_id, event in message.events:
+                    self._open.deliver(request_id, event)
+            case EngineFacts():
+                self.facts = message
+            case _:
+                assert_never(message)
+
+    def _on_down(self, reason: str) -> None:
+        self._load = EngineLoad(kv_tokens_total=self._load.kv_tokens_total)
+        self._open.fail_all(lambda: WorkerDied(f"the decoder died while answering ({reason}); it is being restarted"))

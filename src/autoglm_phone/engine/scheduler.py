@@ -1,0 +1,164 @@
+"""Scheduler: plans each step and takes its result. No clock, thread or tensor inside.
+
+A step holds one token of every decoding sequence and one chunk of prompts, oldest request first. When the KV cache
+is full the newest sequence is preempted: it goes back to the head of the queue and is computed again later, from
+whatever of its prefix is still cached.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+from autoglm_phone.core.backend import Backend, StepItem, StepPlan, StepResult
+from autoglm_phone.core.ids import RequestId
+from autoglm_phone.core.request import FinishReason, Request, TokenEvent
+from autoglm_phone.engine.chunk_policy import ChunkPolicy
+from autoglm_phone.engine.config import EngineConfig
+from autoglm_phone.engine.kv.slot_kv import SlotKV
+from autoglm_phone.engine.sequence import Sequence
+
+ADMISSION_RESERVE = 32  # tokens of answer that must fit too, so that an admitted prompt is not preempted at once
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """The plan and who takes part in it with how many positions, in order."""
+
+    plan: StepPlan
+    parts: tuple[tuple[Sequence, int], ...]
+    num_prefill: int
+    num_decoding: int
+
+
+class Scheduler:
+    """Owns the sequences; the backend is only asked to move KV and to make samplers, never to compute."""
+
+    def __init__(self, config: EngineConfig, backend: Backend, chunk_policy: ChunkPolicy) -> None:
+        self._config = config
+        self._backend = backend
+        self._chunk_policy = chunk_policy
+        self.kv = SlotKV(
+            backend,
+            num_slots=config.max_slots,
+            num_cells=config.kv_tokens,
+            idle_tokens=config.idle_kv_tokens,
+            spill_bytes=config.spill_bytes,
+        )
+        self._waiting: deque[Sequence] = deque()
+        self._running: list[Sequence] = []  # oldest first
+        self.num_preemptions = 0
+
+    @property
+    def num_running(self) -> int:
+        return len(self._running)
+
+    @property
+    def num_waiting(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._running or self._waiting)
+
+    def add(self, request: Request) -> None:
+        """Queue a request. Its prompt is not empty, and prompt and answer fit the window: the door has checked."""
+        assert len(request.prompt) > 0
+        assert len(request.prompt) + request.max_tokens <= self._config.max_model_len
+        self._backend.start_sampling(request.id, request.sampling, request.prompt.tokens)
+        self._waiting.append(Sequence(request))
+
+    def abort(self, request_id: RequestId) -> None:
+        """Forget a request; what it computed stays as a cached prefix. Unknown ids are ignored."""
+        for sequence in [s for s in (*self._running, *self._waiting) if s.request.id == request_id]:
+            self._end(sequence)
+
+    def plan(self) -> PlannedStep:
+        """Choose what the next step computes; empty if nothing can run."""
+        self._admit()
+        parts = self._decode_parts()
+        num_decoding = len(parts)
+        parts += self._prefill_parts(self._chunk_policy.size(num_decoding))
+        # Somebody's room may have been taken from a sequence that had already been given a part.
+        parts = [(sequence, count) for sequence, count in parts if sequence.slot is not None]
+        num_decoding = sum(sequence.is_decoding for sequence, _ in parts)
+        items: list[StepItem] = [item for sequence, count in parts for item in sequence.items(count)]
+        num_prefill = sum(count for _, count in parts) - num_decoding
+        return PlannedStep(StepPlan(tuple(items)), tuple(parts), num_prefill, num_decoding)
+
+    def commit(self, planned: PlannedStep, result: StepResult) -> list[tuple[RequestId, TokenEvent]]:
+        """Take the drawn tokens: events for those that got one. Finished sequences leave their prefix cached."""
+        events = []
+        for sequence, count in planned.parts:
+            sequence.num_computed += count
+            request_id = sequence.request.id
+            if request_id not in result.sampled:
+                continue
+            token = result.sampled[request_id]
+            before = sequence.num_generated
+            finish: FinishReason | None = sequence.append(token)
+            tokens = (token,) if sequence.num_generated > before else ()
+            events.append((request_id, TokenEvent(tokens, finish, sequence.cached_tokens)))
+            if finish is not None:
+                self._end(sequence)
+        return events
+
+    def check_invariants(self) -> None:
+        self.kv.check_invariants()
+        assert all(sequence.slot is not None for sequence in self._running)
+        assert all(sequence.slot is None for sequence in self._waiting)
+
+    def _admit(self) -> None:
+        while self._waiting and len(self._running) < self._config.max_running:
+            sequence = self._waiting[0]
+            reserve = min(ADMISSION_RESERVE, sequence.request.max_tokens - sequence.num_generated)
+            if self._running and not self.kv.can_hold(self._still_to_come() + len(sequence) + reserve):
+                return
+            self._waiting.popleft()
+            sequence.slot, sequence.num_computed = self.kv.attach(sequence.request.id, sequence.content)
+            if sequence.num_generated == 0:
+                sequence.cached_tokens = sequence.num_computed
+            self._running.append(sequence)
+
+    def _still_to_come(self) -> int:
+        """Prompt tokens of admitted sequences that have no cells yet."""
+        return sum(sequence.num_uncomputed for sequence in self._running)
+
+    def _decode_parts(self) -> list[tuple[Sequence, int]]:
+        return [(s, 1) for s in list(self._running) if s.is_decoding and self._make_room(s, 1)]
+
+    def _prefill_parts(self, budget: int) -> list[tuple[Sequence, int]]:
+        parts = []
+        for sequence in list(self._running):
+            if budget == 0:
+                break
+            if sequence.slot is None or sequence.is_decoding:
+                continue
+            count = min(budget, sequence.num_uncomputed)
+            if self._make_room(sequence, count):
+                parts.append((sequence, count))
+                budget -= count
+        return parts
+
+    def _make_room(self, sequence: Sequence, count: int) -> bool:
+        """Take cells for the next positions, preempting newer sequences; False if this one had to go itself."""
+        while sequence.slot is not None:
+            if self.kv.extend(sequence.slot, sequence.content, count):
+                return True
+            self._preempt(self._running[-1])
+        return False
+
+    def _preempt(self, sequence: Sequence) -> None:
+        assert len(self._running) > 1, "one sequence always fits: the window is no larger than the cache"
+        assert sequence.slot is not None
+        self.kv.detach(sequence.slot)
+        sequence.slot, sequence.num_computed = None, 0
+        self._running.remove(sequence)
+        self._waiting.appendleft(sequence)
+        self.num_preemptions += 1
+
+    def _end(self, sequence: Sequence) -> None:
+        if sequence.slot is not None:
+            self.kv.detach(sequence.slot)
+            self._running.remove(sequence)
+        else:
+            self._waiting.remove(sequence)
+        self._backend.stop_sampling(sequence.request.id)

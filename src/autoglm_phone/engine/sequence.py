@@ -1,0 +1,77 @@
+"""Sequence: one running request, from the inbox to its last token."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoglm_phone.core.backend import StepItem
+from autoglm_phone.core.ids import SlotId, TokenId
+from autoglm_phone.core.request import FinishReason, Request
+from autoglm_phone.engine.kv.content import UNDER_EMBEDDING, Content, MediaKey
+
+
+@dataclass(eq=False)
+class Sequence:
+    """tokens of the prompt and the answer so far, and how many of them the slot holds.
+
+    num_computed positions lie in the KV cache; with one left over the sequence decodes, with more it prefills.
+    """
+
+    request: Request
+    slot: SlotId | None = None
+    num_computed: int = 0
+    num_generated: int = 0
+    cached_tokens: int = 0
+    _keys: NDArray[np.int32] = field(init=False)
+    _media: tuple[MediaKey, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        prompt = self.request.prompt
+        self._keys = np.empty(len(prompt) + self.request.max_tokens, dtype=np.int32)
+        self._keys[: len(prompt)] = prompt.tokens
+        for span in prompt.embeds:
+            self._keys[span.start : span.start + len(span.embeddings)] = UNDER_EMBEDDING
+        self._media = tuple(
+            MediaKey(span.start, len(span.embeddings), span.media_digest, span.module_digest) for span in prompt.embeds
+        )
+
+    def __len__(self) -> int:
+        return len(self.request.prompt) + self.num_generated
+
+    @property
+    def num_uncomputed(self) -> int:
+        return len(self) - self.num_computed
+
+    @property
+    def is_decoding(self) -> bool:
+        return self.slot is not None and self.num_generated > 0 and self.num_uncomputed == 1
+
+    @property
+    def content(self) -> Content:
+        return Content(self._keys[: len(self)], self._media)
+
+    def items(self, count: int) -> list[StepItem]:
+        """The next `count` positions as step items, split where tokens and embeddings meet."""
+        assert self.slot is not None
+        start, end = self.num_computed, self.num_computed + count
+        edges = {start, end} | {edge for key in self._media for edge in (key.start, key.start + key.length)}
+        cuts = sorted(edge for edge in edges if start <= edge <= end)
+        return [self._item(self.slot, low, high) for low, high in pairwise(cuts)]
+
+    def _item(self, slot: SlotId, low: int, high: int) -> StepItem:
+        tokens = tuple(TokenId(int(key)) for key in self._keys[low:high])
+        embeddings = None
+        for span in self.request.prompt.embeds:
+            if span.start <= low < span.start + len(span.embeddings):
+                embeddings = span.embeddings[low - span.start : high - span.start]
+        return StepItem(slot, low, tokens, embeddings, self.request.id if high == len(self) else None)
+
+    def append(self, token: TokenId) -> FinishReason | None:
+        """Take a drawn token; tells whether the answer ends with it. A stop token ends it and is not counted."""
+        if token in self.request.stop_tokens:
+            return "stop"
+        self._keys[len(self)] = token
+        self.num_generated += 1
+        return "length" if self.num_generated == self.request.max_tokens else None

@@ -1,0 +1,43 @@
+"""The life of the engine process after loading: messages in, steps, events out. `assemble` makes what it needs."""
+
+from typing import Protocol, assert_never
+
+from autoglm_phone.engine.engine_loop import EngineLoop
+from autoglm_phone.engine.messages import Abort, Events, Submit, decode_to_worker, encode
+
+
+class Channel(Protocol):
+    """The process's socket to its parent; ipc.child.ChildSocket is one."""
+
+    @property
+    def is_closed(self) -> bool: ...
+    def wait(self, timeout_s: float | None = None) -> bool: ...
+    def receive_ready(self) -> list[bytes]: ...
+    def send(self, payload: bytes) -> None: ...
+
+
+def serve(channel: Channel, loop: EngineLoop) -> None:
+    """Run until the parent closes. A failed step raises: the process ends and its supervisor starts another."""
+    while True:
+        if not loop.has_work:
+            loop.check_invariants()
+            channel.wait()
+        for frame in channel.receive_ready():
+            _handle(frame, loop)
+        if channel.is_closed:
+            return
+        if loop.has_work:
+            events = loop.step()
+            if events or not loop.has_work:
+                channel.send(encode(Events(events, loop.load())))
+
+
+def _handle(frame: bytes, loop: EngineLoop) -> None:
+    message = decode_to_worker(frame)
+    match message:
+        case Submit():
+            loop.submit(message.to_request())
+        case Abort():
+            loop.abort(message.id)
+        case _:
+            assert_never(message)

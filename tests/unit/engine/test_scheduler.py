@@ -1,0 +1,208 @@
+"""The scheduler over the fake backend: exact texts whatever shares the batch, the cache or the memory."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from autoglm_phone.backends.fake.backend import FakeBackend, choose_by_hash
+from autoglm_phone.core.ids import Digest, RequestId, TokenId
+from autoglm_phone.core.prompt import EmbedSpan, Prompt
+from autoglm_phone.core.request import FinishReason, Request, SamplingParams
+from autoglm_phone.engine.chunk_policy import ChunkPolicy
+from autoglm_phone.engine.config import EngineConfig
+from autoglm_phone.engine.scheduler import Scheduler
+
+GREEDY = SamplingParams(temperature=0.0)
+VOCABULARY = 50
+
+
+def small_config(*, cache: bool = True, kv_tokens: int = 64, spill_bytes: int = 400) -> EngineConfig:
+    return EngineConfig(
+        max_model_len=40,
+        kv_tokens=kv_tokens,
+        max_running=3,
+        max_waiting=100,
+        max_cached=3 if cache else 0,
+        idle_kv_tokens=20 if cache else 0,
+        spill_bytes=spill_bytes if cache else 0,
+        prefill_chunk=4,
+        prefill_chunk_idle=6,
+    )
+
+
+class Rig:
+    def __init__(self, config: EngineConfig) -> None:
+        self.backend = FakeBackend(choose_by_hash(VOCABULARY), num_slots=config.max_slots, kv_tokens=config.kv_tokens)
+        self.scheduler = Scheduler(config, self.backend, ChunkPolicy(config))
+        self.texts: dict[RequestId, list[TokenId]] = {}
+        self.finished: dict[RequestId, FinishReason] = {}
+        self.cached: dict[RequestId, int] = {}
+
+    def add(self, request: Request) -> None:
+        self.texts[request.id] = []
+        self.scheduler.add(request)
+
+    def step(self) -> None:
+        planned = self.scheduler.plan()
+        assert planned.plan.items, "there is work, so there is a step"
+        for request_id, event in self.scheduler.commit(planned, self.backend.step(planned.plan)):
+            self.texts[request_id] += event.tokens
+            self.cached[request_id] = event.cached_tokens
+            if event.finish:
+                self.finished[request_id] = event.finish
+
+    def run(self) -> None:
+        while self.scheduler.has_work:
+            self.step()
+            self.scheduler.check_invariants()
+
+
+def make_request(name: str, prompt: Prompt, max_tokens: int, sampling: SamplingParams = GREEDY) -> Request:
+    return Request(RequestId(name), prompt, sampling, max_tokens, frozenset({TokenId(0)}))
+
+
+def alone(request: Request) -> list[TokenId]:
+    rig = Rig(small_config(cache=False))
+    rig.add(request)
+    rig.run()
+    return rig.texts[request.id]
+
+
+def media_span(start: int, length: int, number: int) -> EmbedSpan:
+    rows = np.full((length, 2), number, dtype=np.float32)
+    return EmbedSpan(start, rows, Digest(f"media {number}"), Digest("module"))
+
+
+@st.composite
+def prompts(draw: st.DrawFn) -> Prompt:
+    """Few distinct tokens, so that prefixes often agree; sometimes a medium among them."""
+    tokens = draw(st.lists(st.integers(1, 2), min_size=1, max_size=25))
+    embeds: tuple[EmbedSpan, ...] = ()
+    if len(tokens) > 6 and draw(st.booleans()):
+        start = draw(st.integers(0, len(tokens) - 4))
+        embeds = (media_span(start, 3, draw(st.integers(1, 2))),)
+    return Prompt(tuple(TokenId(token) for token in tokens), embeds)
+
+
+samplings = st.one_of(st.just(GREEDY), st.builds(SamplingParams, seed=st.integers(0, 2)))
+
+
+@given(st.lists(st.tuples(prompts(), st.integers(1, 15), samplings), min_size=1, max_size=8))
+@settings(deadline=None, max_examples=150)
+def test_texts_are_the_same_alone_and_together_with_cache_spill_and_preemption(
+    asked: list[tuple[Prompt, int, SamplingParams]],
+) -> None:
+    requests = [make_request(f"r{i}", *what) for i, what in enumerate(asked)]
+    rig = Rig(small_config())
+    for request in requests:
+        rig.add(request)
+        if rig.scheduler.num_waiting > 2:
+            rig.step()
+    rig.run()
+    assert rig.texts == {request.id: alone(request) for request in requests}
+    assert set(rig.finished) == set(rig.texts)
+    assert rig.backend.num_samplers == 0
+
+
+class SchedulerMachine(RuleBasedStateMachine):
+    """Random add, step and abort: cells and slots are free, cached or owned, each exactly once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rig = Rig(small_config(kv_tokens=44, spill_bytes=300))
+        self.count = 0
+
+    @rule(prompt=prompts(), max_tokens=st.integers(1, 15))
+    def add(self, prompt: Prompt, max_tokens: int) -> None:
+        self.rig.add(make_request(f"r{self.count}", prompt, max_tokens))
+        self.count += 1
+
+    @precondition(lambda self: self.rig.scheduler.has_work)
+    @rule()
+    def step(self) -> None:
+        self.rig.step()
+
+    @precondition(lambda self: self.count > 0)
+    @rule(data=st.data())
+    def abort(self, data: st.DataObject) -> None:
+        self.rig.scheduler.abort(RequestId(f"r{data.draw(st.integers(0, self.count - 1))}"))
+
+    @invariant()
+    def accounts_agree_with_the_backend(self) -> None:
+        self.rig.scheduler.check_invariants()
+        assert self.rig.scheduler.kv.num_used == self.rig.backend.num_used_cells
+
+    def teardown(self) -> None:
+        self.rig.run()
+        assert self.rig.backend.num_samplers == 0
+
+
+TestSchedulerMachine = SchedulerMachine.TestCase
+TestSchedulerMachine.settings = settings(deadline=None, max_examples=60, stateful_step_count=40)
+
+
+def tokens(*numbers: int) -> tuple[TokenId, ...]:
+    return tuple(TokenId(number) for number in numbers)
+
+
+def test_a_second_turn_computes_only_what_is_new() -> None:
+    rig = Rig(small_config())
+    first = make_request("first", Prompt(tokens(*range(1, 16))), 3)
+    rig.add(first)
+    rig.run()
+    answer = rig.texts[first.id]
+    before = rig.backend.num_computed
+    rig.add(make_request("second", Prompt((*first.prompt.tokens, *answer, TokenId(7), TokenId(8))), 1))
+    rig.run()
+    # The last token of an answer is drawn but never fed, so it is computed with the new turn.
+    assert rig.cached[RequestId("second")] == 15 + len(answer) - 1
+    assert rig.backend.num_computed - before == 3
+
+
+def test_a_spilled_prefix_comes_back() -> None:
+    rig = Rig(small_config(spill_bytes=10_000))
+    long_prompts = [tuple(TokenId(10 * k + i % 9) for i in range(20)) for k in range(1, 4)]
+    for k, prompt in enumerate(long_prompts):
+        rig.add(make_request(f"r{k}", Prompt(prompt), 1))
+        rig.run()
+    assert rig.scheduler.kv.num_spills >= 2
+    before = rig.backend.num_computed
+    rig.add(make_request("again", Prompt((*long_prompts[0], TokenId(5))), 1))
+    rig.run()
+    assert rig.scheduler.kv.num_restores == 1
+    assert rig.cached[RequestId("again")] == 20
+    assert rig.backend.num_computed - before == 1
+
+
+def test_another_medium_at_the_same_place_is_not_a_hit() -> None:
+    rig = Rig(small_config())
+    for name, number in (("one", 1), ("same", 1), ("other", 2)):
+        rig.add(make_request(name, Prompt(tokens(*range(1, 13)), (media_span(4, 3, number),)), 1))
+        rig.run()
+    assert rig.cached[RequestId("same")] == 11
+    assert rig.cached[RequestId("other")] == 4
+
+
+def test_running_streams_go_on_while_a_long_prompt_is_read() -> None:
+    rig = Rig(small_config())
+    rig.add(make_request("stream", Prompt(tokens(3)), 12))
+    rig.step()
+    rig.add(make_request("long", Prompt(tokens(*[2] * 20)), 1))
+    for _ in range(4):
+        before = len(rig.texts[RequestId("stream")])
+        planned = rig.scheduler.plan()
+        assert (planned.num_prefill, planned.num_decoding) == (4, 1)
+        for request_id, event in rig.scheduler.commit(planned, rig.backend.step(planned.plan)):
+            rig.texts[request_id] += event.tokens
+        assert len(rig.texts[RequestId("stream")]) == before + 1
+
+
+def test_an_aborted_request_is_gone_before_the_next_step() -> None:
+    rig = Rig(small_config())
+    rig.add(make_request("gone", Prompt(tokens(1, 2, 3)), 10))
+    rig.step()
+    rig.scheduler.abort(RequestId("gone"))
+    assert not rig.scheduler.has_work
+    assert rig.scheduler.num_running == 0
+    assert rig.backend.num_samplers == 0
