@@ -8,7 +8,7 @@ before anything is loaded.
 import logging
 from importlib import metadata, util
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cffi import FFI
 
@@ -108,9 +108,9 @@ class LlamaLibrary:
 
     def __init__(self) -> None:
         path = _shared_object()
-        self.ffi: Any = FFI()
+        self.ffi = cast(Any, FFI())
         self.ffi.cdef(DECLARATIONS)
-        self.lib: Any = self.ffi.dlopen(str(path), self.ffi.RTLD_GLOBAL | self.ffi.RTLD_NOW)
+        self.lib = cast(Any, self.ffi.dlopen(str(path), self.ffi.RTLD_GLOBAL | self.ffi.RTLD_NOW))
         self._check_structs()
         self.last_warning = ""
         self._log_callback = self.ffi.callback("log_callback", self._on_log)  # kept: C holds the pointer

@@ -1,0 +1,66 @@
+"""The engine process: llama.cpp over one GGUF, in a process of its own (`python -m` this module)."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from autoglm_phone.backends.llama_cpp.backend import LlamaCppBackend
+from autoglm_phone.backends.llama_cpp.binding import LlamaLibrary
+from autoglm_phone.backends.llama_cpp.config import LlamaCppConfig
+from autoglm_phone.core.backend import StepItem, StepPlan
+from autoglm_phone.core.ids import SlotId, TokenId
+from autoglm_phone.engine.config import EngineConfig
+from autoglm_phone.engine.engine_loop import EngineLoop
+from autoglm_phone.engine.messages import EngineFacts, encode
+from autoglm_phone.engine.worker import serve
+from autoglm_phone.ipc.child import ChildSocket, run_child
+
+MODULE = "autoglm_phone.assemble.engine_process"
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class EngineProcessConfig(msgspec.Struct, frozen=True):
+    """What the parent tells the process at start, as JSON. threads: CPU threads of a step."""
+
+    model_file: str
+    threads: int
+    engine: EngineConfig
+
+
+def main(channel: ChildSocket, config_json: bytes) -> None:
+    config = msgspec.json.decode(config_json, type=EngineProcessConfig)
+    before_bytes = resident_bytes()
+    library = LlamaLibrary()
+    backend = LlamaCppBackend(
+        LlamaCppConfig(
+            model_file=Path(config.model_file),
+            kv_tokens=config.engine.kv_tokens,
+            max_slots=config.engine.max_slots,
+            max_step_tokens=config.engine.max_step_tokens,
+            threads=config.threads,
+        ),
+        library,
+    )
+    warm_up(backend, min(config.engine.prefill_chunk_idle, config.engine.max_model_len))
+    loaded_bytes = resident_bytes() - before_bytes
+    channel.send(encode(EngineFacts(loaded_bytes, backend.trained_window, library.kernels())))
+    channel.send_ready()
+    serve(channel, EngineLoop(config.engine, backend))
+
+
+def warm_up(backend: LlamaCppBackend, num_tokens: int) -> None:
+    """Touch every weight and reserve the buffers of a full step, so that the first request does not pay for it."""
+    slot = SlotId(0)
+    backend.step(StepPlan((StepItem(slot, 0, (TokenId(0),) * num_tokens),)))
+    backend.trim(slot, 0)
+
+
+def resident_bytes() -> int:
+    """What this process holds in memory now."""
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * PAGE_BYTES
+
+
+if __name__ == "__main__":
+    run_child(main)
