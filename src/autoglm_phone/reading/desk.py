@@ -1,0 +1,212 @@
+"""Decides what the threads of the media process do next; owns its jobs and its cache.
+
+No thread, no socket, no clock: the worker calls one method per event, always from the same thread.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from autoglm_phone.core.errors import RequestError
+from autoglm_phone.core.ids import Digest
+from autoglm_phone.core.module import Reading
+from autoglm_phone.reading.cache import CachedReading, ReadingCache
+from autoglm_phone.reading.messages import (
+    Done,
+    Failed,
+    FromMedia,
+    JobId,
+    Lane,
+    MediaModality,
+    ReadJob,
+    Refused,
+    WorkBegan,
+    WorkEnded,
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A decoded medium, ready to be read."""
+
+    digest: Digest
+    size_bytes: int
+    read: Callable[[], Reading]
+
+
+class Hands(Protocol):
+    """What does the desk's bidding: each call starts work in its lane's thread and returns at once."""
+
+    def send(self, message: FromMedia) -> None: ...
+
+    def prepare(self, job: ReadJob) -> None:
+        """Decode; `Desk.prepared` is called with the outcome."""
+
+    def read(self, modality: MediaModality, prepared: Prepared) -> None:
+        """Run the module; `Desk.read` is called with the outcome."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    job: ReadJob
+    file_digest: Digest
+    seconds: float = 0.0
+
+
+@dataclass(eq=False)
+class _Reading:
+    """One medium to be read, for every job that holds the same pixels or samples."""
+
+    modality: MediaModality
+    prepared: Prepared
+    waiters: list[_Job] = field(default_factory=list)
+
+
+class Desk:
+    """At most one medium is decoded and one per modality is read at any time; the rest waits in order of arrival.
+
+    Decoding pauses while decoded media of more than max_waiting_bytes wait to be read. A job whose answer is in the
+    cache is answered without waiting for anybody's reading.
+    """
+
+    def __init__(
+        self, modules: Mapping[MediaModality, Digest], cache: ReadingCache, hands: Hands, *, max_waiting_bytes: int
+    ) -> None:
+        self._modules = modules
+        self._cache = cache
+        self._hands = hands
+        self._max_waiting_bytes = max_waiting_bytes
+        self._live: set[JobId] = set()
+        self._to_prepare: deque[_Job] = deque()
+        self._preparing: _Job | None = None
+        self._readings: dict[tuple[MediaModality, Digest], _Reading] = {}  # waiting or being read
+        self._to_read: dict[MediaModality, deque[_Reading]] = {modality: deque() for modality in modules}
+        self._reading: dict[MediaModality, _Reading] = {}
+
+    def take(self, job: ReadJob, file_digest: Digest) -> None:
+        """A new job has come."""
+        self._live.add(job.id)
+        if hit := self._cache.get(file_digest, self._modules[job.modality]):
+            self._answer(_Job(job, file_digest), hit, was_cached=True)
+            return
+        self._to_prepare.append(_Job(job, file_digest))
+        self._advance()
+
+    def cancel(self, job_id: JobId) -> None:
+        """Nobody waits for this job. What has not begun is not begun; what has is finished, for the cache."""
+        self._live.discard(job_id)
+        self._to_prepare = deque(waiting for waiting in self._to_prepare if waiting.job.id != job_id)
+        for modality, queue in self._to_read.items():
+            for reading in [one for one in queue if not self._is_wanted(one)]:
+                queue.remove(reading)
+                del self._readings[modality, reading.prepared.digest]
+        self._advance()
+
+    def prepared(self, outcome: Prepared | Exception, seconds: float) -> None:
+        """The decoding thread has finished."""
+        assert self._preparing is not None
+        job, self._preparing = self._preparing, None
+        self._hands.send(WorkEnded("decoding"))
+        job = _Job(job.job, job.file_digest, seconds)
+        if isinstance(outcome, Exception):
+            self._refuse(job, outcome)
+        elif job.job.id in self._live:
+            self._queue_reading(job, outcome)
+        self._advance()
+
+    def read(self, modality: MediaModality, outcome: Reading | Exception, seconds: float) -> None:
+        """A module has finished."""
+        reading = self._reading.pop(modality)
+        digest = reading.prepared.digest
+        del self._readings[modality, digest]
+        self._hands.send(WorkEnded(modality))
+        if isinstance(outcome, Exception):
+            for waiter in reading.waiters:
+                self._refuse(waiter, outcome)
+        else:
+            entry = CachedReading(outcome, digest)
+            self._cache.put(digest, self._modules[modality], entry)
+            first, *joined = reading.waiters
+            self._finish(_Job(first.job, first.file_digest, first.seconds + seconds), entry, was_cached=False)
+            for waiter in joined:
+                self._finish(waiter, entry, was_cached=True)
+        self._advance()
+
+    def check_invariants(self) -> None:
+        waiting = [reading for queue in self._to_read.values() for reading in queue]
+        assert {id(one) for one in self._readings.values()} == {id(one) for one in [*waiting, *self._reading.values()]}
+        assert all(map(self._is_wanted, waiting))
+        preparing = [self._preparing] if self._preparing is not None else []
+        joined = [waiter for reading in self._readings.values() for waiter in reading.waiters]
+        places = [one.job.id for one in [*self._to_prepare, *preparing, *joined]]
+        assert len(places) == len(set(places))
+        assert self._live <= set(places)
+        self._cache.check_invariants()
+
+    def _queue_reading(self, job: _Job, prepared: Prepared) -> None:
+        modality = job.job.modality
+        if hit := self._cache.get(prepared.digest, self._modules[modality]):
+            self._finish(job, hit, was_cached=True)
+            return
+        reading = self._readings.get((modality, prepared.digest))
+        if reading is None:
+            reading = _Reading(modality, prepared)
+            self._readings[modality, prepared.digest] = reading
+            self._to_read[modality].append(reading)
+        reading.waiters.append(job)
+
+    def _advance(self) -> None:
+        """Give every idle lane its next piece of work."""
+        for modality, queue in self._to_read.items():
+            if queue and modality not in self._reading:
+                reading = self._reading[modality] = queue.popleft()
+                self._begin(modality, reading.waiters[0].job.param)
+                self._hands.read(modality, reading.prepared)
+        if self._to_prepare and self._preparing is None and self._waiting_bytes <= self._max_waiting_bytes:
+            self._preparing = self._to_prepare.popleft()
+            self._begin("decoding", self._preparing.job.param)
+            self._hands.prepare(self._preparing.job)
+
+    def _begin(self, lane: Lane, param: str) -> None:
+        self._hands.send(WorkBegan(lane, param))
+
+    @property
+    def _waiting_bytes(self) -> int:
+        return sum(reading.prepared.size_bytes for queue in self._to_read.values() for reading in queue)
+
+    def _is_wanted(self, reading: _Reading) -> bool:
+        return any(waiter.job.id in self._live for waiter in reading.waiters)
+
+    def _finish(self, job: _Job, entry: CachedReading, *, was_cached: bool) -> None:
+        self._cache.put(job.file_digest, self._modules[job.job.modality], entry)
+        self._answer(job, entry, was_cached=was_cached)
+
+    def _answer(self, job: _Job, entry: CachedReading, *, was_cached: bool) -> None:
+        self._tell(
+            Done(
+                job.job.id,
+                entry.reading.text,
+                entry.reading.summary,
+                entry.media_digest,
+                self._modules[job.job.modality],
+                was_cached,
+                job.seconds,
+            )
+        )
+
+    def _refuse(self, job: _Job, error: Exception) -> None:
+        if isinstance(error, RequestError):
+            self._tell(Refused(job.job.id, type(error).__name__, error.message))
+        else:
+            _log.error("reading %s failed", job.job.param, exc_info=error)
+            self._tell(Failed(job.job.id, f"{type(error).__name__}: {error}"))
+
+    def _tell(self, message: Done | Refused | Failed) -> None:
+        """Every job gets one answer, unless nobody waits for it."""
+        if message.id in self._live:
+            self._live.remove(message.id)
+            self._hands.send(message)

@@ -1,0 +1,92 @@
+"""What the door and the media process say to each other: msgpack, never pickle."""
+
+from typing import Literal, NewType
+
+import msgspec
+
+from autoglm_phone.core.ids import Digest
+from autoglm_phone.core.module import ModuleInfo
+
+JobId = NewType("JobId", int)
+"""One read of one life of the server."""
+
+MediaModality = Literal["vision", "speech"]
+
+Lane = Literal["decoding", "vision", "speech"]
+"""The three threads that work; each does one thing at a time."""
+
+
+class ReadJob(msgspec.Struct, frozen=True, tag=True):
+    """Read this encoded picture or sound. `param` names it in error messages."""
+
+    id: JobId
+    modality: MediaModality
+    data: bytes
+    param: str
+
+
+class Cancel(msgspec.Struct, frozen=True, tag=True):
+    """Nobody waits for this job any more."""
+
+    id: JobId
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    infos: tuple[ModuleInfo, ...]
+
+
+class WorkBegan(msgspec.Struct, frozen=True, tag=True):
+    """Sent before the work starts, so that the door sees a hang even if nothing else can be sent."""
+
+    lane: Lane
+    param: str
+
+
+class WorkEnded(msgspec.Struct, frozen=True, tag=True):
+    lane: Lane
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """seconds is the work done for this job: decoding, and reading unless another job's was used."""
+
+    id: JobId
+    text: str
+    summary: str
+    media_digest: Digest
+    module_digest: Digest
+    was_cached: bool
+    seconds: float
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """A RequestError: `error` is the name of its class."""
+
+    id: JobId
+    error: str
+    message: str
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """Our fault, and only this job's."""
+
+    id: JobId
+    message: str
+
+
+ToMedia = ReadJob | Cancel
+FromMedia = Ready | WorkBegan | WorkEnded | Done | Refused | Failed
+
+_to_media = msgspec.msgpack.Decoder(ToMedia)
+_from_media = msgspec.msgpack.Decoder(FromMedia)
+
+encode = msgspec.msgpack.encode
+
+
+def decode_to_media(frame: bytes) -> ToMedia:
+    message: ToMedia = _to_media.decode(frame)
+    return message
+
+
+def decode_from_media(frame: bytes) -> FromMedia:
+    message: FromMedia = _from_media.decode(frame)
+    return message

@@ -1,0 +1,137 @@
+"""The threads inside the media process: one receives, one decodes, one per modality reads, one decides.
+
+They talk by queues; only the desk, on the calling thread, owns state.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from queue import SimpleQueue
+from typing import TypeVar
+
+from autoglm_phone.core.ids import Digest
+from autoglm_phone.core.media import Image, Waveform
+from autoglm_phone.core.module import ImageReader, ModuleInfo, SpeechReader
+from autoglm_phone.ipc.child import ChildSocket
+from autoglm_phone.reading.cache import ReadingCache
+from autoglm_phone.reading.desk import Desk, Prepared
+from autoglm_phone.reading.messages import (
+    FromMedia,
+    MediaModality,
+    ReadJob,
+    Ready,
+    decode_to_media,
+    encode,
+)
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Sense:
+    """A loaded module with the decoder before it. prepare(data, param) may raise RequestError."""
+
+    info: ModuleInfo
+    prepare: Callable[[bytes, str], Prepared]
+
+
+def picture_sense(info: ModuleInfo, decode: Callable[[bytes, str], Image], reader: ImageReader) -> Sense:
+    def prepare(data: bytes, param: str) -> Prepared:
+        image = decode(data, param)
+        return Prepared(image.digest, image.pixels.nbytes, partial(reader.read, image))
+
+    return Sense(info, prepare)
+
+
+def sound_sense(info: ModuleInfo, decode: Callable[[bytes, str], Waveform], reader: SpeechReader) -> Sense:
+    def prepare(data: bytes, param: str) -> Prepared:
+        sound = decode(data, param)
+        return Prepared(sound.digest, sound.samples.nbytes, partial(reader.read, sound))
+
+    return Sense(info, prepare)
+
+
+def serve(
+    child: ChildSocket, senses: Mapping[MediaModality, Sense], *, cache_bytes: int, max_waiting_bytes: int
+) -> None:
+    """Say that the modules are loaded, then read what is asked for until the door closes."""
+    child.send(encode(Ready(tuple(sense.info for sense in senses.values()))))
+    child.send_ready()
+    inbox: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+    hands = _Threads(child, senses, inbox)
+    modules = {modality: sense.info.digest for modality, sense in senses.items()}
+    desk = Desk(modules, ReadingCache(cache_bytes), hands, max_waiting_bytes=max_waiting_bytes)
+    hands.desk = desk
+    _start("receive", partial(_receive, child, desk, inbox))
+    while (event := inbox.get()) is not None:
+        event()
+
+
+class _Threads:
+    """Does the desk's bidding in one thread a lane."""
+
+    desk: Desk
+
+    def __init__(
+        self,
+        child: ChildSocket,
+        senses: Mapping[MediaModality, Sense],
+        inbox: "SimpleQueue[Callable[[], None] | None]",
+    ) -> None:
+        self._child = child
+        self._senses = senses
+        self._inbox = inbox
+        self._decoding: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._reading: dict[MediaModality, SimpleQueue[Callable[[], None]]] = {one: SimpleQueue() for one in senses}
+        _start("decode", partial(_work, self._decoding))
+        for modality, queue in self._reading.items():
+            _start(f"read {modality}", partial(_work, queue))
+
+    def send(self, message: FromMedia) -> None:
+        self._child.send(encode(message))
+
+    def prepare(self, job: ReadJob) -> None:
+        work = partial(self._senses[job.modality].prepare, job.data, job.param)
+        self._decoding.put(partial(self._report, work, self.desk.prepared))
+
+    def read(self, modality: MediaModality, prepared: Prepared) -> None:
+        self._reading[modality].put(partial(self._report, prepared.read, partial(self.desk.read, modality)))
+
+    def _report(self, work: Callable[[], _T], done: Callable[[_T | Exception, float], None]) -> None:
+        """The top of a lane's thread: whatever happens, the desk hears of it."""
+        started = time.perf_counter()
+        outcome: _T | Exception
+        try:
+            outcome = work()
+        except Exception as error:
+            outcome = error
+        self._inbox.put(partial(done, outcome, time.perf_counter() - started))
+
+
+def _work(queue: "SimpleQueue[Callable[[], None]]") -> None:
+    while True:
+        queue.get()()
+
+
+def _receive(child: ChildSocket, desk: Desk, inbox: "SimpleQueue[Callable[[], None] | None]") -> None:
+    try:
+        while (frame := child.receive()) is not None:
+            message = decode_to_media(frame)
+            if isinstance(message, ReadJob):
+                digest = Digest(hashlib.sha256(message.data).hexdigest())
+                inbox.put(partial(desk.take, message, digest))
+            else:
+                inbox.put(partial(desk.cancel, message.id))
+    except Exception:
+        _log.exception("the media process cannot receive any more and ends")
+    finally:
+        inbox.put(None)
+
+
+def _start(name: str, run: Callable[[], None]) -> None:
+    threading.Thread(target=run, name=name, daemon=True).start()

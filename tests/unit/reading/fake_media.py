@@ -1,0 +1,75 @@
+"""A media process whose decoders and readers do what the bytes say: `python -m fake_media`.
+
+say WORD #MARK    reads as WORD; MARK makes other bytes of the same medium
+gate PATH         reads when somebody has written to the fifo PATH
+refuse, fail      the decoder refuses, fails
+refuse late       the reader refuses
+hang              the reader never ends
+"""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from autoglm_phone.core.errors import MediaTooLarge, MediaUndecodable
+from autoglm_phone.core.ids import Digest
+from autoglm_phone.core.media import Image, Waveform
+from autoglm_phone.core.module import Modality, ModuleInfo, Reading
+from autoglm_phone.ipc.child import ChildSocket, run_child
+from autoglm_phone.reading.messages import MediaModality
+from autoglm_phone.reading.worker import Sense, picture_sense, serve, sound_sense
+
+
+def info(modality: Modality) -> ModuleInfo:
+    return ModuleInfo(modality, "transcriber", "fake", "1", Digest(modality[0] * 64), (f"{modality}.bin",), 5)
+
+
+def decode_image(data: bytes, param: str) -> Image:
+    if data == b"refuse":
+        raise MediaUndecodable(f"{param} is not a picture", param=param)
+    if data == b"fail":
+        raise ZeroDivisionError("in the decoder")
+    meaning = data.split(b"#")[0]
+    return Image(np.frombuffer(meaning + b" " * (-len(meaning) % 3), np.uint8).reshape(1, -1, 3))
+
+
+def decode_sound(data: bytes, param: str) -> Waveform:
+    return Waveform(np.frombuffer(data, np.uint8).astype(np.float32), 16_000)
+
+
+@dataclass
+class FakeReader:
+    """Counts in the summary how often it has really read."""
+
+    num_read: int = 0
+
+    def read(self, image: Image) -> Reading:
+        self.num_read += 1
+        command, _, rest = image.pixels.tobytes().decode().strip().partition(" ")
+        match command:
+            case "gate":
+                rest = Path(rest).read_text()
+            case "refuse":
+                raise MediaTooLarge("too much to read")
+            case "hang":
+                threading.Event().wait()
+        return Reading(rest, f"reading {self.num_read}")
+
+
+@dataclass
+class FakeEar:
+    def read(self, sound: Waveform) -> Reading:
+        return Reading(bytes(sound.samples.astype(np.uint8)).decode(), f"{len(sound.samples)} samples")
+
+
+def main(child: ChildSocket, config: bytes) -> None:
+    senses: dict[MediaModality, Sense] = {"vision": picture_sense(info("vision"), decode_image, FakeReader())}
+    if config != b"vision only":
+        senses["speech"] = sound_sense(info("speech"), decode_sound, FakeEar())
+    serve(child, senses, cache_bytes=1 << 20, max_waiting_bytes=1 << 20)
+
+
+if __name__ == "__main__":
+    run_child(main)

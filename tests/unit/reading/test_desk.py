@@ -1,0 +1,247 @@
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from autoglm_phone.core.errors import MediaTooLarge
+from autoglm_phone.core.ids import Digest
+from autoglm_phone.core.module import Reading
+from autoglm_phone.reading.cache import ReadingCache
+from autoglm_phone.reading.desk import Desk, Prepared
+from autoglm_phone.reading.messages import (
+    Done,
+    Failed,
+    FromMedia,
+    JobId,
+    Lane,
+    MediaModality,
+    ReadJob,
+    Refused,
+    WorkBegan,
+)
+
+MODULES: dict[MediaModality, Digest] = {"vision": Digest("e" * 64), "speech": Digest("a" * 64)}
+
+
+class Bench:
+    """A desk whose hands only write down what they were bidden; the test says when work ends."""
+
+    def __init__(self, cache_bytes: int = 1 << 20, max_waiting_bytes: int = 1 << 20) -> None:
+        self.answers: list[Done | Refused | Failed] = []
+        self.began: list[tuple[Lane, str]] = []
+        self.preparing: list[ReadJob] = []
+        self.reading: list[tuple[MediaModality, Prepared]] = []
+        self.desk = Desk(MODULES, ReadingCache(cache_bytes), self, max_waiting_bytes=max_waiting_bytes)
+
+    def send(self, message: FromMedia) -> None:
+        if isinstance(message, Done | Refused | Failed):
+            self.answers.append(message)
+        elif isinstance(message, WorkBegan):
+            self.began.append((message.lane, message.param))
+
+    def prepare(self, job: ReadJob) -> None:
+        self.preparing.append(job)
+
+    def read(self, modality: MediaModality, prepared: Prepared) -> None:
+        self.reading.append((modality, prepared))
+
+    def take(self, number: int, medium: str, modality: MediaModality = "vision", *, file: str | None = None) -> None:
+        """A job whose file decodes to `medium`; the same medium comes in the same file unless `file` is given."""
+        self.desk.take(
+            ReadJob(JobId(number), modality, medium.encode(), f"part {number}"), Digest(file or f"file {medium}")
+        )
+
+    def end_preparing(self, error: Exception | None = None) -> None:
+        medium = self.preparing.pop().data.decode()
+        prepared = Prepared(Digest(f"medium {medium}"), 100, lambda: Reading(medium, ""))
+        self.desk.prepared(error or prepared, 0.25)
+
+    def end_reading(self, modality: MediaModality = "vision", error: Exception | None = None) -> None:
+        (prepared,) = [one for lane, one in self.reading if lane == modality]
+        self.reading.remove((modality, prepared))
+        self.desk.read(modality, error or prepared.read(), 3.0)
+
+    @property
+    def texts(self) -> dict[int, str]:
+        return {answer.id: answer.text for answer in self.answers if isinstance(answer, Done)}
+
+
+def test_one_job_is_decoded_then_read() -> None:
+    bench = Bench()
+    bench.take(1, "cat")
+    bench.end_preparing()
+    bench.end_reading()
+    assert bench.answers == [Done(JobId(1), "cat", "", Digest("medium cat"), MODULES["vision"], False, 3.25)]
+    assert bench.began == [("decoding", "part 1"), ("vision", "part 1")]
+
+
+def test_same_medium_in_flight_is_read_once_and_answered_to_all() -> None:
+    bench = Bench()
+    bench.take(1, "cat", file="cat.png")
+    bench.end_preparing()
+    bench.take(2, "cat", file="cat.webp")
+    bench.end_preparing()
+    assert len(bench.reading) == 1
+    bench.end_reading()
+    assert not bench.reading
+    assert [(answer.id, answer.was_cached) for answer in bench.answers if isinstance(answer, Done)] == [
+        (1, False),
+        (2, True),
+    ]
+
+
+def test_known_medium_is_answered_while_another_is_read() -> None:
+    bench = Bench()
+    bench.take(1, "cat", file="cat.png")
+    bench.end_preparing()
+    bench.end_reading()
+    bench.take(2, "dog")
+    bench.end_preparing()
+    bench.take(3, "cat", file="cat.webp")  # other bytes, same pixels: decoded, not read
+    bench.end_preparing()
+    assert bench.texts == {1: "cat", 3: "cat"}
+
+
+def test_known_file_is_answered_without_decoding() -> None:
+    bench = Bench()
+    bench.take(1, "cat")
+    bench.end_preparing()
+    bench.end_reading()
+    bench.take(2, "dog")
+    bench.take(3, "cat")
+    assert bench.texts == {1: "cat", 3: "cat"}
+    assert [job.id for job in bench.preparing] == [2]
+
+
+def test_modalities_do_not_wait_for_each_other() -> None:
+    bench = Bench()
+    modalities: list[MediaModality] = ["vision", "speech", "vision"]
+    for number, modality in enumerate(modalities, start=1):
+        bench.take(number, f"m{number}", modality)
+        bench.end_preparing()
+    assert [modality for modality, _ in bench.reading] == ["vision", "speech"]
+    bench.end_reading("speech")
+    assert bench.texts == {2: "m2"}
+
+
+def test_same_bytes_for_two_modalities_do_not_share_an_answer() -> None:
+    bench = Bench()
+    bench.take(1, "x", "vision")
+    bench.end_preparing()
+    bench.end_reading("vision")
+    bench.take(2, "x", "speech")
+    bench.end_preparing()
+    bench.end_reading("speech")
+    modules = [answer.module_digest for answer in bench.answers if isinstance(answer, Done)]
+    assert modules == [MODULES["vision"], MODULES["speech"]]
+
+
+def test_cancelled_job_that_has_not_begun_never_begins() -> None:
+    bench = Bench()
+    for number in (1, 2, 3):
+        bench.take(number, f"m{number}")
+    bench.end_preparing()
+    bench.end_preparing()
+    bench.desk.cancel(JobId(2))  # decoded, waits to be read
+    bench.desk.cancel(JobId(3))  # being decoded
+    bench.end_preparing()
+    bench.end_reading()
+    assert bench.texts == {1: "m1"}
+    assert not bench.reading
+    assert not bench.preparing
+
+
+def test_reading_that_nobody_waits_for_any_more_is_kept_for_the_next() -> None:
+    bench = Bench()
+    bench.take(1, "cat")
+    bench.end_preparing()
+    bench.desk.cancel(JobId(1))
+    bench.end_reading()
+    assert bench.answers == []
+    bench.take(2, "cat")
+    assert bench.texts == {2: "cat"}
+
+
+def test_second_waiter_gets_the_answer_when_the_first_gives_up() -> None:
+    bench = Bench()
+    bench.take(1, "cat", file="a")
+    bench.end_preparing()
+    bench.take(2, "cat", file="b")
+    bench.end_preparing()
+    bench.desk.cancel(JobId(1))
+    bench.end_reading()
+    assert bench.texts == {2: "cat"}
+
+
+def test_refusal_reaches_every_waiter_and_is_not_cached() -> None:
+    bench = Bench()
+    bench.take(1, "cat", file="a")
+    bench.end_preparing()
+    bench.take(2, "cat", file="b")
+    bench.end_preparing()
+    bench.end_reading(error=MediaTooLarge("too long"))
+    assert bench.answers == [Refused(JobId(n), "MediaTooLarge", "too long") for n in (1, 2)]
+    bench.take(3, "cat", file="a")
+    bench.end_preparing()
+    bench.end_reading(error=ValueError("bug"))
+    assert bench.answers[2:] == [Failed(JobId(3), "ValueError: bug")]
+
+
+def test_decoding_pauses_while_much_decoded_media_waits() -> None:
+    bench = Bench(max_waiting_bytes=150)
+    for number in range(5):
+        bench.take(number, f"m{number}")
+    for _ in range(3):
+        bench.end_preparing()  # 0 is being read, 1 and 2 (100 bytes each) wait
+    assert not bench.preparing
+    bench.end_reading()
+    assert [job.id for job in bench.preparing] == [3]
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Whatever happens in whatever order: one answer for each job that is waited for, none for others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bench = Bench(cache_bytes=3000, max_waiting_bytes=250)
+        self.num_jobs = 0
+        self.cancelled: set[int] = set()
+
+    @rule(medium=st.sampled_from("abcd"), modality=st.sampled_from(["vision", "speech"]), file=st.sampled_from("12"))
+    def take(self, medium: str, modality: MediaModality, file: str) -> None:
+        self.bench.take(self.num_jobs, medium, modality, file=medium + file)
+        self.num_jobs += 1
+
+    @precondition(lambda self: self.num_jobs > 0)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        number = data.draw(st.integers(0, self.num_jobs - 1))
+        if number not in {answer.id for answer in self.bench.answers}:
+            self.cancelled.add(number)
+        self.bench.desk.cancel(JobId(number))
+
+    @precondition(lambda self: self.bench.preparing)
+    @rule(is_refused=st.booleans())
+    def end_preparing(self, is_refused: bool) -> None:
+        self.bench.end_preparing(MediaTooLarge("no") if is_refused else None)
+
+    @precondition(lambda self: self.bench.reading)
+    @rule(is_refused=st.booleans())
+    def end_reading(self, is_refused: bool) -> None:
+        self.bench.end_reading(self.bench.reading[0][0], MediaTooLarge("no") if is_refused else None)
+
+    @invariant()
+    def desk_is_consistent(self) -> None:
+        self.bench.desk.check_invariants()
+        assert len(self.bench.preparing) <= 1
+        assert len({modality for modality, _ in self.bench.reading}) == len(self.bench.reading)
+
+    def teardown(self) -> None:
+        while self.bench.preparing or self.bench.reading:
+            if self.bench.preparing:
+                self.bench.end_preparing()
+            if self.bench.reading:
+                self.bench.end_reading(self.bench.reading[0][0])
+        answered = [answer.id for answer in self.bench.answers]
+        assert sorted(answered) == sorted(set(range(self.num_jobs)) - self.cancelled)
+
+
+TestAnyOrder = AnyOrder.TestCase

@@ -1,0 +1,212 @@
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+
+import pytest
+
+from autoglm_phone.core.errors import (
+    EngineError,
+    MediaTooLarge,
+    MediaUndecodable,
+    NotReady,
+    Overloaded,
+    UnsupportedModality,
+    WorkerDied,
+)
+from autoglm_phone.core.module import MediaDoor, MediaReading
+from autoglm_phone.ipc.process import ProcessOptions
+from autoglm_phone.reading.door import DoorLimits, MediaProcess
+from autoglm_phone.reading.messages import MediaModality
+
+HERE = str(Path(__file__).parent)
+PATIENT_S = 20.0  # a test that fails ends after this; none waits for it
+
+
+def door(*modalities: MediaModality, limits: DoorLimits | None = None) -> MediaProcess:
+    wanted: frozenset[MediaModality] = frozenset(modalities or ("vision", "speech"))
+    config = b"vision only" if wanted == {"vision"} else b""
+    return MediaProcess("fake_media", config, wanted, options=ProcessOptions(env={"PYTHONPATH": HERE}), limits=limits)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until the condition holds."""
+    async with asyncio.timeout(PATIENT_S):
+        while not condition():  # noqa: ASYNC110  # a status changes without an event
+            await asyncio.sleep(0.001)
+
+
+@contextlib.asynccontextmanager
+async def running(media: MediaProcess) -> AsyncIterator[MediaProcess]:
+    await media.start()
+    try:
+        await until(lambda: media.status().state == "ready")
+        yield media
+    finally:
+        await media.stop()
+
+
+def see(media: MediaProcess, data: bytes, param: str = "part") -> asyncio.Task[MediaReading]:
+    return asyncio.create_task(media.read_image(data, param=param))
+
+
+def run(test: Coroutine[None, None, None]) -> None:
+    asyncio.run(test)
+
+
+def gate(folder: Path) -> tuple[bytes, Callable[[str], None]]:
+    """A picture that is read when the gate is opened, and what opens it."""
+    path = folder / "gate"
+    os.mkfifo(path)
+
+    def opened(word: str) -> None:
+        path.write_text(word)
+
+    return b"gate " + str(path).encode(), opened
+
+
+def test_picture_and_sound_are_read() -> None:
+    async def test() -> None:
+        async with running(door()) as media:
+            as_door: MediaDoor = media
+            picture = await as_door.read_image(b"say hello", param="a")
+            sound = await as_door.read_sound(b"listen", param="b")
+            assert (picture.modality, picture.reading.text, picture.was_cached) == ("vision", "hello", False)
+            assert (sound.modality, sound.reading.text, sound.reading.summary) == ("speech", "listen", "6 samples")
+            assert picture.module_digest == "v" * 64
+            assert [info.modality for info in media.infos] == ["vision", "speech"]
+
+    run(test())
+
+
+def test_same_picture_is_read_once_also_from_another_file() -> None:
+    async def test() -> None:
+        async with running(door()) as media:
+            for data in (b"say hello", b"say hello", b"say hello#other bytes"):
+                reading = await media.read_image(data, param="a")
+                assert reading.reading.summary == "reading 1"
+            assert reading.was_cached
+            assert (media.status().cache_hits, media.status().cache_misses) == (2, 1)
+
+    run(test())
+
+
+def test_cache_hit_and_other_modality_do_not_wait_for_a_slow_reading(tmp_path: Path) -> None:
+    async def test() -> None:
+        slow, opened = gate(tmp_path)
+        async with running(door()) as media:
+            await media.read_image(b"say hello", param="a")
+            first, second = see(media, slow), see(media, slow + b"#again")
+            await until(lambda: "vision" in media.status().busy)
+            hits = [await media.read_image(data, param="a") for data in (b"say hello", b"say hello#other")]
+            assert all(hit.was_cached for hit in hits)
+            assert (await media.read_sound(b"listen", param="b")).reading.text == "listen"
+            assert media.status().pending == {"speech": 0, "vision": 2}
+            await asyncio.to_thread(opened, "open")
+            readings = await asyncio.gather(first, second)
+            assert [one.reading.summary for one in readings] == ["reading 2"] * 2  # read once for both
+            assert [one.was_cached for one in readings] == [False, True]
+            assert media.status().busy == frozenset()
+
+    run(test())
+
+
+def test_killed_process_tells_every_waiter_at_once_and_reads_again() -> None:
+    async def test() -> None:
+        async with running(door()) as media:
+            waiters = [see(media, b"hang", "part 1"), see(media, b"say late", "part 2")]
+            await until(lambda: "vision" in media.status().busy)
+            pid = media.status().pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            errors = await asyncio.gather(*waiters, return_exceptions=True)
+            assert [(type(error), str(error)) for error in errors] == [
+                (WorkerDied, "the media process died while reading part 1: killed by SIGKILL"),
+                (WorkerDied, "the media process died while reading part 2: killed by SIGKILL"),
+            ]
+            with pytest.raises(NotReady, match="the vision module is loading: killed by SIGKILL; try again"):
+                await media.read_image(b"say hello", param="a")
+            await until(lambda: media.status().state == "ready")
+            assert (await media.read_image(b"say hello", param="a")).reading.text == "hello"
+            assert media.status().restarts == 1
+
+    run(test())
+
+
+def test_hung_reading_is_ended_and_named() -> None:
+    async def test() -> None:
+        async with running(door(limits=DoorLimits(max_work_s=0.05))) as media:
+            with pytest.raises(WorkerDied, match=r"part 1: part 1 kept its \w+ thread busy for more than 0\.05 s"):
+                await media.read_image(b"hang", param="part 1")
+            await until(lambda: media.status().state == "ready")
+            assert media.status().busy == frozenset()
+
+    run(test())
+
+
+def test_errors_of_a_medium_reach_its_reader_only() -> None:
+    async def test() -> None:
+        async with running(door()) as media:
+            bad = [see(media, data, "messages[2]") for data in (b"refuse", b"refuse late", b"fail")]
+            good = see(media, b"say hello")
+            undecodable, too_large, failed = await asyncio.gather(*bad, return_exceptions=True)
+            assert isinstance(undecodable, MediaUndecodable)
+            assert (undecodable.message, undecodable.param) == ("messages[2] is not a picture", "messages[2]")
+            assert isinstance(too_large, MediaTooLarge)
+            assert too_large.param == "messages[2]"
+            assert type(failed) is EngineError
+            assert str(failed) == "reading messages[2] failed: ZeroDivisionError: in the decoder"
+            assert (await good).reading.text == "hello"
+
+    run(test())
+
+
+def test_reading_that_is_given_up_frees_its_place(tmp_path: Path) -> None:
+    async def test() -> None:
+        slow, opened = gate(tmp_path)
+        async with running(door(limits=DoorLimits(max_jobs=2))) as media:
+            first, second = see(media, slow), see(media, b"say never")
+            await until(lambda: "vision" in media.status().busy)
+            with pytest.raises(Overloaded, match="2 pictures and sounds are waiting"):
+                await media.read_image(b"say more", param="a")
+            second.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            third = see(media, b"say third")
+            await asyncio.sleep(0)
+            await asyncio.to_thread(opened, "open")
+            assert (await first).reading.summary == "reading 1"
+            assert (await third).reading.summary == "reading 2"  # the second was never read
+
+    run(test())
+
+
+def test_bytes_that_wait_are_bounded(tmp_path: Path) -> None:
+    async def test() -> None:
+        slow, opened = gate(tmp_path)
+        async with running(door(limits=DoorLimits(max_pending_bytes=200))) as media:
+            large = b"say large".ljust(1000)
+            assert (await media.read_image(large, param="a")).reading.text == "large"  # alone it is let in
+            first = see(media, slow)
+            await until(lambda: "vision" in media.status().busy)
+            with pytest.raises(Overloaded, match="bytes of media are waiting"):
+                await media.read_image(large, param="a")
+            await asyncio.to_thread(opened, "open")
+            await first
+
+    run(test())
+
+
+def test_modality_without_module_is_refused_and_one_that_loads_asks_for_patience() -> None:
+    async def test() -> None:
+        media = door("vision")
+        assert (media.has("vision"), media.has("speech")) == (True, False)
+        with pytest.raises(UnsupportedModality, match="part: the speech module is not loaded") as refused:
+            await media.read_sound(b"", param="part")
+        assert refused.value.param == "part"
+        with pytest.raises(NotReady, match="the vision module is stopped"):
+            await media.read_image(b"", param="part")
+
+    run(test())

@@ -1,0 +1,48 @@
+import msgspec
+import pytest
+
+from autoglm_phone.core.ids import Digest
+from autoglm_phone.core.module import ModuleInfo
+from autoglm_phone.reading.messages import (
+    Cancel,
+    Done,
+    Failed,
+    FromMedia,
+    JobId,
+    ReadJob,
+    Ready,
+    Refused,
+    ToMedia,
+    WorkBegan,
+    WorkEnded,
+    decode_from_media,
+    decode_to_media,
+    encode,
+)
+
+INFO = ModuleInfo("vision", "transcriber", "reader", "1.0", Digest("d" * 64), ("a.onnx", "b.onnx"), 7, "no faces")
+
+
+@pytest.mark.parametrize("message", [ReadJob(JobId(1), "speech", b"\x00\xff", "messages[0]"), Cancel(JobId(1))])
+def test_messages_to_the_process_survive_the_way(message: ToMedia) -> None:
+    assert decode_to_media(encode(message)) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Ready((INFO,)),
+        WorkBegan("decoding", "messages[0]"),
+        WorkEnded("speech"),
+        Done(JobId(3), "文字", "one line", Digest("a" * 64), Digest("b" * 64), True, 0.5),
+        Refused(JobId(4), "MediaTooLarge", "too large"),
+        Failed(JobId(5), "oops"),
+    ],
+)
+def test_messages_from_the_process_survive_the_way(message: FromMedia) -> None:
+    assert decode_from_media(encode(message)) == message
+
+
+def test_a_message_of_the_wrong_direction_is_refused() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        decode_to_media(encode(WorkEnded("speech")))
