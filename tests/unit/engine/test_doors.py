@@ -29,7 +29,7 @@ POISON = 4242
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENT_S):
-        while not condition():  # noqa: ASYNC110: the status has no event, and a user polls it too
+        while not condition():  # noqa: ASYNC110 - the status has no event, and a user polls it too
             await asyncio.sleep(0.005)
 
 
