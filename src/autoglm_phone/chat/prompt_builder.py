@@ -1,0 +1,142 @@
+"""Conversation and the readings of its media to a Prompt that fits the window."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from autoglm_phone.chat.chat_request import ChatRequest, Truncation
+from autoglm_phone.chat.window import TurnSize, num_dropped_turns
+from autoglm_phone.core.conversation import AudioPart, ImagePart, Message, Part, TextPart
+from autoglm_phone.core.module import MediaReading
+from autoglm_phone.core.prompt import Prompt
+from autoglm_phone.text.chat_template import ChatTemplate, TemplateMessage
+from autoglm_phone.text.tokenizer import Tokenizer
+
+Readings = Mapping[Part, MediaReading]
+"""The reading of each picture and sound of a conversation."""
+
+
+@dataclass(frozen=True)
+class PromptConfig:
+    """max_model_len and max_tokens in tokens; the prompts are texts of the bundle."""
+
+    max_model_len: int
+    max_tokens: int
+    truncation: Truncation
+    system_prompt: str
+    thinking_prompt: str
+    use_default_system_prompt: bool = True
+
+
+@dataclass(frozen=True)
+class BuiltPrompt:
+    """max_tokens is what the window leaves for the answer, at most what was asked for."""
+
+    prompt: Prompt
+    max_tokens: int
+    image_tokens: int
+    audio_tokens: int
+    dropped_messages: int
+    is_thought_open: bool
+
+
+class PromptBuilder:
+    def __init__(self, template: ChatTemplate, tokenizer: Tokenizer, config: PromptConfig) -> None:
+        self._template, self._tokenizer, self._config = template, tokenizer, config
+
+    def build(self, request: ChatRequest, readings: Readings) -> BuiltPrompt:
+        """Raises ContextLengthExceeded if the prompt does not fit, even after what the policy allows to drop."""
+        wanted = request.max_tokens or self._config.max_tokens
+        limit = self._config.max_model_len - min(wanted, self._config.max_model_len // 4)
+        system, messages = self._split_system(request, readings)
+        opening = THINK_OPENING if request.enable_thinking else ""
+        texts = [TemplateMessage(m.role, self._text(m, readings, n)) for n, m in _numbered(messages)]
+        tokens = self._template.tokenize([system, *texts], opening=opening)
+        dropped = 0
+        if len(tokens) > limit:
+            dropped = self._fit(system, texts, limit, request.truncation or self._config.truncation, len(tokens))
+            tokens = self._template.tokenize([system, *texts[dropped:]], opening=opening)
+        kept = [part for message in messages[dropped:] for part in message.parts]
+        return BuiltPrompt(
+            prompt=Prompt(tuple(tokens)),
+            max_tokens=min(wanted, self._config.max_model_len - len(tokens)),
+            image_tokens=self._media_tokens(kept, readings, ImagePart),
+            audio_tokens=self._media_tokens(kept, readings, AudioPart),
+            dropped_messages=dropped,
+            is_thought_open=bool(opening),
+        )
+
+    def _split_system(self, request: ChatRequest, readings: Readings) -> tuple[TemplateMessage, list[Message]]:
+        """One system message in front, even if empty: a template may otherwise put in its maker's own."""
+        messages = list(request.conversation.messages)
+        leading = []
+        while messages and messages[0].role == "system":
+            leading.append(self._text(messages.pop(0), readings, {}))
+        if not leading and request.use_default_system_prompt and self._config.use_default_system_prompt:
+            leading = [self._config.system_prompt]
+        if request.enable_thinking:
+            leading.append(self._config.thinking_prompt)
+        return TemplateMessage("system", "\n\n".join(leading)), messages
+
+    def _fit(
+        self, system: TemplateMessage, texts: Sequence[TemplateMessage], limit: int, truncation: Truncation, total: int
+    ) -> int:
+        """How many of the oldest messages go."""
+        fixed = len(self._template.tokenize([system]))
+        turns = [
+            TurnSize(len(self._template.tokenize([system, *texts[start:end]])) - fixed, end - start)
+            for start, end in _turns(texts)
+        ]
+        fixed = max(fixed, total - sum(turn.tokens for turn in turns))  # joined texts may take a token more
+        dropped = num_dropped_turns(fixed, turns, limit, truncation)
+        return sum(turn.num_messages for turn in turns[:dropped])
+
+    def _text(self, message: Message, readings: Readings, numbers: Mapping[Part, int]) -> str:
+        blocks = []
+        for part in message.parts:
+            match part:
+                case TextPart():
+                    blocks.append(part.text)
+                case ImagePart() | AudioPart():
+                    blocks.append(media_text(part, readings[part], numbers.get(part, 1)))
+                case _:
+                    assert_never(part)
+        return "\n".join(blocks)
+
+    def _media_tokens(self, parts: Sequence[Part], readings: Readings, kind: type[Part]) -> int:
+        texts = [media_text(part, readings[part], 1) for part in parts if isinstance(part, kind)]
+        return sum(len(self._tokenizer.encode(text)) for text in texts)
+
+
+THINK_OPENING = "<think>\n"
+
+
+def media_text(part: ImagePart | AudioPart | Part, reading: MediaReading, number: int) -> str:
+    """The span that stands in the prompt for a picture or a sound."""
+    what = reading.reading
+    if isinstance(part, ImagePart):
+        head = f"[Picture {number}: {what.summary}. What is read on it, as [x,y] words, x and y from 0 to 999:]"
+        return f"{head}\n{what.text}\n[End of picture {number}]"
+    if not what.text:
+        return f"[Sound {number}: {what.summary}. No speech is heard in it.]"
+    return f"[Sound {number}: {what.summary}. It says:]\n{what.text}\n[End of sound {number}]"
+
+
+def _numbered(messages: Sequence[Message]) -> list[tuple[dict[Part, int], Message]]:
+    """Pictures and sounds counted through the dialogue, each kind for itself."""
+    counts = {ImagePart: 0, AudioPart: 0}
+    result = []
+    for message in messages:
+        numbers: dict[Part, int] = {}
+        for part in message.parts:
+            if isinstance(part, (ImagePart, AudioPart)):
+                counts[type(part)] += 1
+                numbers[part] = counts[type(part)]
+        result.append((numbers, message))
+    return result
+
+
+def _turns(texts: Sequence[TemplateMessage]) -> list[tuple[int, int]]:
+    """Runs of messages that belong together: from one user message up to the next."""
+    starts = [0, *(i for i, text in enumerate(texts) if i and text.role == "user" and texts[i - 1].role != "user")]
+    return list(zip(starts, [*starts[1:], len(texts)], strict=True)) if texts else []
