@@ -43,7 +43,8 @@ class ChatTemplate:
         try:
             self._template = environment.from_string(source)
             self._try_out()
-        except TemplateError as error:
+        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+            # Whatever a template from a file does, it is the file that is wrong.
             raise SetupError(f"the chat template does not work: {error}") from error
 
     def tokenize(self, messages: Sequence[TemplateMessage], *, opening: str = "", **switches: object) -> list[TokenId]:

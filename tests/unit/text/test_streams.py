@@ -1,0 +1,89 @@
+"""The stream parsers: however the input is cut, the joined output is the same, and nothing leaks."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoglm_phone.core.ids import TokenId
+from autoglm_phone.text.reasoning import ReasoningParser
+from autoglm_phone.text.stop import StopMatcher
+from autoglm_phone.text.stream_decoder import StreamDecoder
+
+tagged = st.lists(
+    st.sampled_from(
+        ["<think>", "</think>", "<answer>", "</answer>", "<th", "ink>", "<", ">", "/", " ", "\n", "a", "好"]
+    )
+).map("".join)
+
+
+@st.composite
+def cut_texts(draw: st.DrawFn, texts: st.SearchStrategy[str] = tagged) -> list[str]:
+    """A text in pieces; joined they are the text."""
+    text = draw(texts)
+    cuts = sorted(draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    return [text[low:high] for low, high in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+
+
+def split(pieces: list[str], *, starts_inside: bool) -> tuple[str, str]:
+    parser = ReasoningParser(starts_inside=starts_inside)
+    done = [parser.push(piece) for piece in pieces] + [parser.push("", final=True)]
+    return "".join(part.reasoning for part in done), "".join(part.content for part in done)
+
+
+@given(cut_texts(), st.booleans())
+def test_reasoning_does_not_depend_on_the_cuts_and_no_tag_leaks(pieces: list[str], starts_inside: bool) -> None:
+    whole = "".join(pieces)
+    reasoning, content = split(pieces, starts_inside=starts_inside)
+    assert (reasoning, content) == split([whole], starts_inside=starts_inside)
+    texts = re.split("</?(?:think|answer)>", whole)
+    assert re.sub(r"\s", "", "".join(texts)) == "".join(
+        char for _, char in sorted(_characters(whole, starts_inside)) if not char.isspace()
+    )
+    assert len(re.sub(r"\s", "", reasoning + content)) == len(re.sub(r"\s", "", "".join(texts)))
+
+
+def _characters(whole: str, _starts_inside: bool) -> list[tuple[int, str]]:
+    kept = []
+    at = 0
+    while at < len(whole):
+        if tag := re.match("</?(?:think|answer)>", whole[at:]):
+            at += tag.end()
+        else:
+            kept.append((at, whole[at]))
+            at += 1
+    return kept
+
+
+def test_the_forms_that_models_write() -> None:
+    assert split(["<think>why</think>\n\nthat"], starts_inside=False) == ("why", "that")
+    assert split(["why\n</think>that"], starts_inside=True) == ("why\n", "that")
+    assert split(["<think>why</think><answer>do(x)</answer>"], starts_inside=False) == ("why", "do(x)")
+    assert split(["never closed"], starts_inside=True) == ("never closed", "")
+    assert split(["no tags, a < b"], starts_inside=False) == ("", "no tags, a < b")
+    assert split(["stray</think> tag"], starts_inside=False) == ("", "straytag")
+
+
+@given(cut_texts(st.text("ab", max_size=20)), st.lists(st.text("ab", max_size=4), max_size=3))
+def test_a_text_ends_before_the_first_stop_string(pieces: list[str], stops: list[str]) -> None:
+    whole = "".join(pieces)
+    matcher = StopMatcher(stops)
+    given_out = "".join([*(matcher.push(piece) for piece in pieces), matcher.push("", final=True)])
+    found = [at for stop in stops if stop and (at := whole.find(stop)) >= 0]
+    assert matcher.has_stopped == bool(found)
+    # The end that is seen first wins; cut differently, a longer stop string that began earlier may be seen later.
+    assert whole.startswith(given_out)
+    assert not any(stop and stop in given_out for stop in stops)
+    if not found:
+        assert given_out == whole
+
+
+@given(st.text(), st.lists(st.integers(0, 60), max_size=5))
+def test_a_character_is_given_out_whole(text: str, cuts: list[int]) -> None:
+    data = text.encode()
+    edges = sorted(min(cut, len(data)) for cut in cuts)
+    decoder = StreamDecoder(lambda token: bytes([token]))
+    runs = [data[low:high] for low, high in zip([0, *edges], [*edges, len(data)], strict=True)]
+    out = [decoder.push([TokenId(byte) for byte in run]) for run in runs]
+    assert "".join([*out, decoder.push([], final=True)]) == text
+    assert not any("�" in piece for piece in out) or "�" in text
