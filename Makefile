@@ -1,0 +1,49 @@
+# The few commands people use. Recipes for Python run in the virtual environment that scripts/setup.sh keeps in order.
+
+VENV ?= $(CURDIR)/.venv
+export AUTOGLM_VENV := $(VENV)
+BIN := $(VENV)/bin
+SETUP := sh scripts/setup.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test test-all check fix bench lock docs tools parts
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+serve: ## start the server on 127.0.0.1:8000 (ARGS="--port 9000" are passed on)
+	sh run_autoglm_server.sh $(ARGS)
+
+test: check parts ## everything a change must pass: check, unit, real parts, browser
+	$(BIN)/python -m pytest
+
+test-all: check parts ## as test, with the long runs
+	$(BIN)/python -m pytest -m ""
+
+check: tools ## what can be said without running: format, lint, types, layers, generated docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m autoglm_phone.cli.docs --check
+
+fix: tools ## what a machine can mend: format, lint, generated docs
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python -m autoglm_phone.cli.docs
+
+bench: tools parts ## our server beside llama.cpp's own, interleaved (ARGS="--rounds 5")
+	$(BIN)/python -m benchmarks.serve --gguf "$$($(BIN)/autoglm-phone models where autoglm-phone-nano --module text)" $(ARGS)
+
+docs: tools ## write the generated pages anew
+	$(BIN)/python -m autoglm_phone.cli.docs
+
+lock: tools ## resolve the dependencies anew (ARGS=--upgrade takes newer ones)
+	PATH="$(BIN):$$PATH" $(BIN)/python scripts/lock.py $(ARGS)
+
+tools:
+	@$(SETUP) venv requirements-dev.lock
+
+parts: tools
+	@$(SETUP) bundle autoglm-phone-nano
+	@$(SETUP) chromium

