@@ -1,10 +1,9 @@
 """Text to tokens and back, from a GGUF's metadata. Opens no file; plain text never becomes a control token."""
 
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-from tokenizers import Regex, decoders, models, pre_tokenizers
+from tokenizers import Regex, models, pre_tokenizers
 from tokenizers import Tokenizer as FastTokenizer
 
 from autoglm_phone.core.errors import BundleError, SetupError
@@ -15,43 +14,66 @@ NORMAL, CONTROL, USER_DEFINED = 1, 3, 4  # llama.h, llama_token_type
 # Patterns by tokenizer.ggml.pre, as in llama.cpp's llama-vocab.cpp; they differ in how many digits stay together.
 _DIGITS = {"qwen2": r"\p{N}", "glm4": r"\p{N}{1,3}", "chatglm-bpe": r"\p{N}{1,3}", "llama-bpe": r"\p{N}{1,3}"}
 _PATTERN = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|DIGITS"
+    r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|DIGITS"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-_END_MARKERS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>")
+_TAKES_WHOLE_WORDS = ("llama-bpe", "glm4")  # a word that is a token needs no merges to become it
+_END_MARKERS = (
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end_of_text|>",
+    "<|user|>",
+    "<|observation|>",
+)
+# What a model says with these belongs to its text: the stream parsers need to see them.
+_SPOKEN = ("<think>", "</think>", "<answer>", "</answer>", "<tool_call>", "</tool_call>")
 
 
 class Tokenizer:
     """Byte-level BPE. Control tokens are known by name only and are put in by the chat template's code."""
 
     def __init__(self, metadata: Mapping[str, Any]) -> None:
-        tokens, types = _field(metadata, "tokenizer.ggml.tokens"), _field(metadata, "tokenizer.ggml.token_type")
         if metadata.get("tokenizer.ggml.model") != "gpt2":
             raise SetupError(f"tokenizer {metadata.get('tokenizer.ggml.model')!r} is not supported, only gpt2 (BPE)")
-        self.special_tokens: dict[str, TokenId] = {
-            token: TokenId(index)
-            for index, (token, kind) in enumerate(zip(tokens, types, strict=True))
-            if kind in (CONTROL, USER_DEFINED)
-        }
-        self._special_ids = {index: token for token, index in self.special_tokens.items()}
+        tokens = _field(metadata, "tokenizer.ggml.tokens", str)
+        types = _field(metadata, "tokenizer.ggml.token_type", int)
+        if len(tokens) != len(types):
+            raise BundleError(f"the model file has {len(tokens)} tokens and {len(types)} token types; fetch it again")
         self.vocab_size = len(tokens)
-        self._fast = _fast_tokenizer(metadata, tokens)
+        self.special_tokens: dict[str, TokenId] = {
+            tokens[index]: TokenId(index) for index, kind in enumerate(types) if kind in (CONTROL, USER_DEFINED)
+        }
+        self._special_bytes = {
+            index: name.encode() if types[index] == USER_DEFINED or name in _SPOKEN else b""
+            for name, index in self.special_tokens.items()
+        }
+        self._fast = _fast_tokenizer(metadata, {tokens[i]: i for i, kind in enumerate(types) if kind == NORMAL})
+        self._byte_of = {char: byte for byte, char in enumerate(_byte_alphabet())}
         self.eos_tokens = self._find_end_tokens(metadata)
-        self._decode_alphabet = {char: byte for byte, char in _byte_alphabet().items()}
-        self._tokens = tokens
+        self.longest_token_chars = max(map(len, tokens), default=1)
 
     def encode(self, text: str) -> list[TokenId]:
         """Tokens of plain text; `<|im_end|>` in it becomes several ordinary tokens."""
-        return [TokenId(token) for token in self._fast.encode(text, add_special_tokens=False).ids]
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # JSON can carry half of a surrogate pair, UTF-8 cannot
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        # Of the library's methods only the batch ones let other threads run meanwhile.
+        [encoded] = self._fast.encode_batch_fast([text], add_special_tokens=False)
+        return cast(list[TokenId], encoded.ids)
 
     def decode_bytes(self, token: TokenId) -> bytes:
         """UTF-8 bytes of a token, perhaps part of a character. A control token has none."""
-        name = self._special_ids.get(token)
-        if name is not None:
-            return b"" if name.startswith("<|") else name.encode()
-        text: str = self._tokens[token]
+        special = self._special_bytes.get(token)
+        if special is not None:
+            return special
+        text = self._fast.id_to_token(token)
+        if text is None:
+            return b""  # an unused entry of the vocabulary
         try:
-            return bytes(self._decode_alphabet[char] for char in text)
+            return bytes(self._byte_of[char] for char in text)
         except KeyError:
             return text.encode()
 
@@ -61,31 +83,33 @@ class Tokenizer:
         return frozenset(TokenId(i) for i in ids if isinstance(i, int))
 
 
-def _field(metadata: Mapping[str, Any], name: str) -> list[Any]:
+def _field(metadata: Mapping[str, Any], name: str, kind: type) -> Sequence[Any]:
     value = metadata.get(name)
-    if not isinstance(value, list):
-        raise BundleError(f"the model file has no list {name}: it cannot be tokenised for")
+    if not isinstance(value, list) or not isinstance(value[0] if value else kind(), kind):
+        raise BundleError(f"the model file has no list of {kind.__name__} {name}: it cannot be tokenised for")
     return value
 
 
-def _fast_tokenizer(metadata: Mapping[str, Any], tokens: list[str]) -> FastTokenizer:
+def _fast_tokenizer(metadata: Mapping[str, Any], vocab: dict[str, int]) -> FastTokenizer:
+    """vocab has plain tokens only, so that no sequence of merges can end in a control token."""
     pre = metadata.get("tokenizer.ggml.pre", "default")
     if pre not in _DIGITS:
         raise SetupError(f"pre-tokenizer {pre!r} is not supported; known are {', '.join(sorted(_DIGITS))}")
-    merges = [tuple(merge.split(" ", 1)) for merge in _field(metadata, "tokenizer.ggml.merges")]
-    vocab = {token: index for index, token in enumerate(tokens)}
-    fast = FastTokenizer(models.BPE(vocab=vocab, merges=merges, ignore_merges=pre in ("llama-bpe", "glm4")))
+    missing = [char for char in _byte_alphabet() if char not in vocab]
+    if missing:
+        raise BundleError(f"the vocabulary lacks {len(missing)} of the 256 bytes: not every text could be tokenised")
+    pairs = (merge.partition(" ") for merge in _field(metadata, "tokenizer.ggml.merges", str))
+    merges = [(a, b) for a, _, b in pairs if a in vocab and b in vocab and a + b in vocab]
+    fast = FastTokenizer(models.BPE(vocab=vocab, merges=merges, ignore_merges=pre in _TAKES_WHOLE_WORDS))
     split = pre_tokenizers.Split(Regex(_PATTERN.replace("DIGITS", _DIGITS[pre])), "isolated")
     fast.pre_tokenizer = pre_tokenizers.Sequence(
         [split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
-    fast.decoder = decoders.ByteLevel()
     return fast
 
 
-@lru_cache(maxsize=1)
-def _byte_alphabet() -> dict[int, str]:
-    """GPT-2's printable stand-ins for the 256 bytes (Radford et al. 2019, encoder.py)."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + k) for k, byte in enumerate(others)}
+def _byte_alphabet() -> list[str]:
+    """GPT-2's printable stand-ins for the 256 bytes, in order (Radford et al. 2019, encoder.py)."""
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    others = iter(range(256, 512))
+    return [chr(byte if byte in printable else next(others)) for byte in range(256)]
