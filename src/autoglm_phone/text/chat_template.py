@@ -1,11 +1,14 @@
 """The model's own chat template, rendered so that its text and the users' text are told apart.
 
 Template text is trusted to name control tokens; everything a user, a medium or the model wrote is not, so
-`<|im_start|>` in a message stays plain text. The template itself comes out of a model file and runs in a sandbox.
+`<|im_start|>` in a message stays plain text. The template itself comes out of a model file and runs in a sandbox
+that bounds what it writes; it is the file's digest that vouches for the rest.
 """
 
+import json
 import re
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -18,6 +21,10 @@ from autoglm_phone.core.ids import TokenId
 from autoglm_phone.text.tokenizer import Tokenizer
 
 MAX_TEMPLATE_CHARS = 200_000
+MAX_CHARS_A_MESSAGE = 10_000  # of the template's own text
+# Whatever a template from a file raises, it is the template that is at fault.
+FAULTS = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
+PROBE = " Aa1 <b> & \"c\" 'd' {{ e }}\n\n  好 "
 
 
 @dataclass(frozen=True)
@@ -29,44 +36,57 @@ class TemplateMessage:
 
 
 class ChatTemplate:
-    """Raises SetupError if the template does not keep the messages' texts whole and in order."""
+    """Raises SetupError if the template does not keep the messages' texts whole and in order.
 
-    def __init__(self, source: str, tokenizer: Tokenizer, *, bos: str = "", eos: str = "") -> None:
+    A template that trims is used without its trimming: blank space around a text is the user's.
+    """
+
+    def __init__(self, source: str, tokenizer: Tokenizer) -> None:
         if len(source) > MAX_TEMPLATE_CHARS:
             raise SetupError(f"the chat template has {len(source)} characters, the limit is {MAX_TEMPLATE_CHARS}")
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-        environment.globals["raise_exception"] = _refuse
         self._tokenizer = tokenizer
-        self._names = {"bos_token": bos, "eos_token": eos}
+        self._names = {"bos_token": tokenizer.bos_name, "eos_token": tokenizer.eos_name}
         names = sorted(tokenizer.special_tokens, key=len, reverse=True)
         self._special = re.compile("|".join(map(re.escape, names))) if names else None
         try:
-            self._template = environment.from_string(source)
+            self._template = _environment().from_string(source)
             self._try_out()
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-            # Whatever a template from a file does, it is the file that is wrong.
+        except FAULTS as error:
             raise SetupError(f"the chat template does not work: {error}") from error
 
     def tokenize(self, messages: Sequence[TemplateMessage], *, opening: str = "", **switches: object) -> list[TokenId]:
         """Tokens of the dialogue with the assistant's turn opened; `opening` is trusted text put behind that."""
-        marks = [_mark() for _ in messages]
+        marks = _marks(len(messages))
         try:
-            rendered = self._render(messages, marks, switches)
-        except TemplateError as error:
+            rendered = self._render([message.role for message in messages], marks, switches)
+        except FAULTS as error:
             raise InvalidRequest(f"the chat template refuses these messages: {error}", param="messages") from error
         texts = {mark: message.text for mark, message in zip(marks, messages, strict=True)}
+        pieces = re.split("(" + "|".join(marks) + ")", rendered + opening) if marks else [rendered + opening]
+        for mark, message in zip(marks, messages, strict=True):
+            if mark not in pieces:
+                raise InvalidRequest(
+                    f"the model's chat template has no place here for a message of role {message.role!r}",
+                    param="messages",
+                )
+        tokens = self._join(pieces, texts)
+        leading = self._tokenizer.leading_token
+        return tokens if leading is None or tokens[:1] == [leading] else [leading, *tokens]
+
+    def _join(self, pieces: Sequence[str], texts: Mapping[str, str]) -> list[TokenId]:
+        """Plain text between two control tokens is tokenised as a whole, whoever wrote its parts: as in training."""
         tokens: list[TokenId] = []
-        plain = ""
-        for piece in re.split("(" + "|".join(marks) + ")", rendered + opening) if marks else [rendered + opening]:
+        plain: list[str] = []
+        for piece in pieces:
             if piece in texts:
-                plain += texts[piece]
+                plain.append(texts[piece])
                 continue
             for text, special in self._split_special(piece):
-                plain += text
+                plain.append(text)
                 if special is not None:
-                    tokens += [*self._tokenizer.encode(plain), special]
-                    plain = ""
-        return tokens + self._tokenizer.encode(plain)
+                    tokens += [*self._tokenizer.encode("".join(plain)), special]
+                    plain = []
+        return tokens + self._tokenizer.encode("".join(plain))
 
     def _split_special(self, trusted: str) -> list[tuple[str, TokenId | None]]:
         """Trusted text as runs of plain text, each with the control token that follows it."""
@@ -79,22 +99,57 @@ class ChatTemplate:
             at = match.end()
         return [*runs, (trusted[at:], None)]
 
-    def _render(self, messages: Sequence[TemplateMessage], marks: list[str], switches: Mapping[str, Any]) -> str:
-        wire = [{"role": message.role, "content": mark} for message, mark in zip(messages, marks, strict=True)]
-        return self._template.render(messages=wire, add_generation_prompt=True, **self._names, **switches)
+    def _render(self, roles: Sequence[str], contents: Sequence[str], switches: Mapping[str, Any]) -> str:
+        messages = [{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)]
+        limit = MAX_TEMPLATE_CHARS + MAX_CHARS_A_MESSAGE * len(messages)
+        pieces: list[str] = []
+        for piece in self._template.generate(messages=messages, add_generation_prompt=True, **self._names, **switches):
+            pieces.append(piece)
+            limit -= len(piece)
+            if limit < 0:
+                raise TemplateError("it writes far more than the messages it is given")
+        return "".join(pieces)
 
     def _try_out(self) -> None:
-        messages = [TemplateMessage(role, "") for role in ("system", "user", "assistant", "user")]
-        marks = [_mark() for _ in messages]
-        rendered = self._render(messages, marks, {})
-        if re.findall("|".join(marks), rendered) != marks:
+        roles = ("system", "user", "assistant", "user")
+        marks = _marks(2 * len(roles))
+        contents = [first + PROBE + last for first, last in zip(marks[::2], marks[1::2], strict=True)]
+        rendered = self._render(roles, contents, {})
+        in_order = ".*".join(map(re.escape, contents))
+        if re.findall("|".join(marks), rendered) != marks or not re.search(in_order, rendered, re.DOTALL):
             raise SetupError("the chat template drops, repeats, changes or reorders messages; it cannot be used safely")
 
 
-def _mark() -> str:
-    """Letters only: templates may trim or split, but nothing touches a word; nobody can guess it."""
-    return "QZ" + "".join(secrets.choice("ABCDEFGHJKLM") for _ in range(32)) + "ZQ"
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """A product of sizes is the cheap way to a huge value; templates have no use for one."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**" or not (isinstance(left, int) and isinstance(right, int)):
+            raise TemplateError(f"the operator {operator} is not allowed on {type(left).__name__}")
+        return left * right
+
+
+def _environment() -> _Sandbox:
+    """What Hugging Face's apply_chat_template gives to templates, which are written for it."""
+    environment = _Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    environment.globals["raise_exception"] = _refuse
+    environment.globals["strftime_now"] = time.strftime
+    environment.filters["tojson"] = _to_json
+    return environment
+
+
+def _to_json(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
 def _refuse(message: str) -> NoReturn:
     raise TemplateError(message)
+
+
+def _marks(count: int) -> list[str]:
+    """Letters only: templates may trim or split, but nothing touches a word; nobody can guess it."""
+    secret = "".join(secrets.choice("ABCDEFGHJKLM") for _ in range(32))
+    letters = str.maketrans("0123456789", "ABCDEFGHIJ")
+    return [f"QZ{secret}X{str(index).translate(letters)}ZQ" for index in range(count)]

@@ -32,7 +32,10 @@ _SPOKEN = ("<think>", "</think>", "<answer>", "</answer>", "<tool_call>", "</too
 
 
 class Tokenizer:
-    """Byte-level BPE. Control tokens are known by name only and are put in by the chat template's code."""
+    """Byte-level BPE. Control tokens are known by name only and are put in by the chat template's code.
+
+    leading_token: what every prompt of this model begins with, or None.
+    """
 
     def __init__(self, metadata: Mapping[str, Any]) -> None:
         if metadata.get("tokenizer.ggml.model") != "gpt2":
@@ -52,6 +55,9 @@ class Tokenizer:
         self._fast = _fast_tokenizer(metadata, {tokens[i]: i for i, kind in enumerate(types) if kind == NORMAL})
         self._byte_of = {char: byte for byte, char in enumerate(_byte_alphabet())}
         self.eos_tokens = self._find_end_tokens(metadata)
+        self.bos_name, self.eos_name = (self._name(tokens, metadata, end) for end in ("bos", "eos"))
+        adds_bos = metadata.get("tokenizer.ggml.add_bos_token", metadata["tokenizer.ggml.pre"] == "llama-bpe")
+        self.leading_token = self.special_tokens.get(self.bos_name) if adds_bos else None
         self.longest_token_chars = max(map(len, tokens), default=1)
 
     def encode(self, text: str) -> list[TokenId]:
@@ -76,6 +82,10 @@ class Tokenizer:
             return bytes(self._byte_of[char] for char in text)
         except KeyError:
             return text.encode()
+
+    def _name(self, tokens: Sequence[str], metadata: Mapping[str, Any], end: str) -> str:
+        index = metadata.get(f"tokenizer.ggml.{end}_token_id")
+        return tokens[index] if isinstance(index, int) and 0 <= index < len(tokens) else ""
 
     def _find_end_tokens(self, metadata: Mapping[str, Any]) -> frozenset[TokenId]:
         ids = {metadata.get(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "eot", "eom")}

@@ -39,7 +39,15 @@ def test_the_opening_is_trusted_text_behind_the_assistants_turn() -> None:
         "{% for m in messages | reverse %}{{ m.content }}{% endfor %}",
         "{% if %}",
         "{{ messages.__class__.__mro__ }}",
+        "{% for m in messages %}{{ m.content | upper }}{% endfor %}",
+        "{% for m in messages %}{{ m.content | tojson }}{% endfor %}",
+        "{% for m in messages %}{{ m.content[:90] }}{% endfor %}",
         "{% for i in range(10 ** 9) %}x{% endfor %}",
+        "{{ 'x' * 1000000000 }}",
+        "{{ [0] * 1000000000 }}",
+        "{% for i in range(99999) %}{% for j in range(99999) %}xxxxxxxxxx{% endfor %}{% endfor %}",
+        "{{ 1 / 0 }}",
+        "{{ messages.append(1) }}",
         "x" * 300_000,
     ],
 )
@@ -58,3 +66,32 @@ def test_blank_space_around_a_text_is_kept_even_where_the_template_trims() -> No
     trimming = CHATML.replace("message.content }}", "message.content | trim }}")
     tokens = ChatTemplate(trimming, TOKENIZER).tokenize([TemplateMessage("user", "  code\n")])
     assert tokens[: len(turn("user", "  code\n"))] == turn("user", "  code\n")
+
+
+def test_a_message_that_the_template_leaves_out_is_an_error() -> None:
+    source = CHATML.replace("{% for message in messages %}", "{% for message in messages if message.role != 'tool' %}")
+    with pytest.raises(InvalidRequest, match="no place here for a message of role 'tool'"):
+        ChatTemplate(source, TOKENIZER).tokenize([TemplateMessage("user", "hi"), TemplateMessage("tool", "21")])
+
+
+def test_what_templates_expect_of_their_surroundings_is_there() -> None:
+    source = (
+        "{{ bos_token }}{{ eos_token }}{{ {'a': '<é>'} | tojson }}{{ 2 * 3 }}"
+        "{% for message in messages %}{{ message.content }}{% if loop.index > 9 %}{% break %}{% endif %}{% endfor %}"
+    )
+    tokens = ChatTemplate(source, tiny_tokenizer(bos=START)).tokenize([TemplateMessage("user", "hi")])
+    assert tokens == [START, END, *'{"a": "<é>"}6hi'.encode()]
+
+
+def test_a_prompt_begins_with_the_token_that_the_model_wants_once() -> None:
+    tokenizer = tiny_tokenizer(bos=END, adds_bos=True)
+    messages = [TemplateMessage("user", "hi")]
+    without = ChatTemplate(CHATML, tokenizer).tokenize(messages)
+    assert without[:2] == [END, START]
+    assert ChatTemplate("{{ bos_token }}" + CHATML, tokenizer).tokenize(messages) == without
+
+
+def test_many_messages_are_kept_apart() -> None:
+    messages = [TemplateMessage("user", str(n)) for n in range(300)]
+    expected = [token for n in range(300) for token in turn("user", str(n))]
+    assert ChatTemplate(CHATML, TOKENIZER).tokenize(messages) == [*expected, START, *b"assistant\n"]

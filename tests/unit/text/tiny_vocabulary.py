@@ -25,6 +25,6 @@ def metadata() -> dict[str, Any]:
     }
 
 
-def tiny_tokenizer() -> Tokenizer:
+def tiny_tokenizer(*, bos: int | None = None, adds_bos: bool = False) -> Tokenizer:
     """Token n < 256 is byte n; 256 and 257 are <|im_start|> and <|im_end|>."""
-    return Tokenizer(metadata())
+    return Tokenizer(metadata() | {"tokenizer.ggml.bos_token_id": bos, "tokenizer.ggml.add_bos_token": adds_bos})
