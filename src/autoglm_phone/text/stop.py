@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 
 class StopMatcher:
-    """`has_stopped` once a stop string was seen; it and all after it are never given out."""
+    """`has_stopped` once a stop string was seen; it and all after it are never given out.
+
+    Of several the one that is complete first counts, as it would letter by letter; of those the longest.
+    """
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stop for stop in stops if stop)
@@ -15,10 +18,10 @@ class StopMatcher:
         if self.has_stopped:
             return ""
         held = self._held + text
-        found = [at for stop in self._stops if (at := held.find(stop)) >= 0]
+        found = [(at + len(stop), at) for stop in self._stops if (at := held.find(stop)) >= 0]
         if found:
             self.has_stopped = True
-            return held[: min(found)]
+            return held[: min(found)[1]]
         keep = 0 if final else max((partial_suffix(held, stop) for stop in self._stops), default=0)
         self._held = held[len(held) - keep :]
         return held[: len(held) - keep]
