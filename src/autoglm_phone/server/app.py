@@ -1,0 +1,47 @@
+"""create_app: the HTTP side, put together. Who builds the services starts and stops them in `lifespan`."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
+
+from autoglm_phone import __version__
+from autoglm_phone.server import errors
+from autoglm_phone.server.config import ServerConfig
+from autoglm_phone.server.edge import Edge
+from autoglm_phone.server.limits import BodyLimit, KeyCheck, OriginCheck
+from autoglm_phone.server.routes.chat import chat_routes
+from autoglm_phone.server.routes.health import health_routes
+from autoglm_phone.server.routes.models import model_routes
+from autoglm_phone.server.routes.page import page_routes
+from autoglm_phone.server.services import Services
+
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(services: Services, config: ServerConfig, lifespan: Lifespan | None = None) -> FastAPI:
+    app = FastAPI(
+        title="AutoGLM-Phone",
+        version=__version__,
+        lifespan=lifespan,
+        # FastAPI's own pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
+    )
+    errors.install(app)
+    for router in (chat_routes(services, config), model_routes(services, config), health_routes(services)):
+        app.include_router(router)
+    app.include_router(page_routes())
+    # The last added is the outermost: headers and the last catch, origin, key, body, routes.
+    app.add_middleware(BodyLimit, max_bytes=config.max_body_bytes, timeout_s=config.body_timeout_s)
+    app.add_middleware(KeyCheck, api_key=config.api_key)
+    app.add_middleware(OriginCheck, config=config)
+    app.add_middleware(Edge)
+    services.metrics.watch_engine(services.engine.status)
+    return app

@@ -1,0 +1,66 @@
+"""What the HTTP side is told at start. Limits of queue, window and media live with their owners."""
+
+from dataclasses import dataclass, field
+
+from autoglm_phone.core.request import SamplingParams
+
+# The model name of the article's client; any bundle answers to it unless `strict_model`.
+ARTICLE_MODEL = "autoglm-phone-9b"
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """Limits in bytes, counts and seconds.
+
+    model_id             the true id: what `model` in answers says
+    aliases              other names it is served under
+    strict_model         do not answer to the article's model name
+    max_model_len        window in tokens, shown by /v1/models; the engine holds to it
+    bundle_limits        what the bundle cannot do, in words, shown by /v1/models
+    default_sampling     for what a request leaves out
+    api_key              asked for on /v1/* and /metrics; None lets everybody in
+    allow_media_urls     fetch pictures and sounds from http(s) addresses
+    allowed_hosts        further values of the Host header on a loopback address; "*" allows all
+    max_media_parts      pictures and sounds of one request
+    max_connections      beyond these a connection is told 503
+    body_timeout_s       the longest that a client may take to send a body
+    keep_alive_s         silence on a stream after which a comment is sent; also how long the status line of a
+                         stream may wait for the first token, so that a refusal still gets its own status
+    shutdown_s           how long open answers may take when the server is asked to stop
+    """
+
+    model_id: str
+    host: str = "127.0.0.1"
+    port: int = 8000
+    aliases: tuple[str, ...] = ()
+    strict_model: bool = False
+    max_model_len: int = 8192
+    bundle_limits: str = ""
+    default_sampling: SamplingParams = field(default_factory=SamplingParams)
+    api_key: str | None = None
+    allow_media_urls: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    max_body_bytes: int = 32 << 20
+    max_media_parts: int = 32
+    max_connections: int = 512
+    body_timeout_s: float = 60.0
+    keep_alive_s: float = 5.0
+    shutdown_s: int = 10
+
+    def __post_init__(self) -> None:
+        if not self.model_id or "" in self.aliases:
+            raise ValueError("a model name may not be empty")
+        if self.api_key == "":
+            raise ValueError("an empty API key would let everybody in; leave it out to mean that")
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """Every name a request may use, the true id first."""
+        extra = () if self.strict_model else (ARTICLE_MODEL,)
+        return tuple(dict.fromkeys((self.model_id, *self.aliases, *extra)))
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host in LOOPBACK_HOSTS or self.host.startswith("127.")

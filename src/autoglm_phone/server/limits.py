@@ -1,0 +1,160 @@
+"""What is checked before a route sees a request: where it comes from, its key, and the size of its body. Pure ASGI."""
+
+import asyncio
+import hmac
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from autoglm_phone.core.errors import RequestError, Unauthorized
+from autoglm_phone.server.config import LOOPBACK_HOSTS, ServerConfig
+from autoglm_phone.server.errors import BodyTooLarge, BodyTooSlow, ForeignOrigin, error_response
+
+# How much longer a client that sends too much is listened to, so that it sees the answer.
+_LINGER_S = 3.0
+_LINGER_BYTES = 64 << 20
+
+
+class OriginCheck:
+    """Keeps web pages of other sites away from a server that is meant for this machine alone.
+
+    A page may resolve its own name to 127.0.0.1 (DNS rebinding: the Host header gives it away) or post blindly to
+    a local port (the Origin header does). A server on a public address leaves both to its proxy.
+    """
+
+    def __init__(self, app: ASGIApp, config: ServerConfig) -> None:
+        self._app = app
+        self._is_open = not config.is_loopback or "*" in config.allowed_hosts
+        self._hosts = {host.lower() for host in (*LOOPBACK_HOSTS, config.host, *config.allowed_hosts)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not self._is_open:
+            headers = Headers(scope=scope)
+            # A Host header is taken apart like an address; HTTP/1.0 clients may send none.
+            for name, address in (("Host", f"//{headers.get('host', 'localhost')}"), ("Origin", headers.get("origin"))):
+                if address is not None and not self._is_ours(address):
+                    shown = address.removeprefix("//")[:100]
+                    error = ForeignOrigin(
+                        f"{name} {shown!r} is not this server; it serves {', '.join(sorted(self._hosts))}, "
+                        "and --allowed-host names more"
+                    )
+                    await error_response(error)(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
+
+    def _is_ours(self, address: str) -> bool:
+        try:
+            host = urlsplit(address).hostname
+        except ValueError:
+            return False
+        return host is not None and (host in self._hosts or host.startswith("127."))
+
+
+class KeyCheck:
+    """`Authorization: Bearer KEY` on everything but the page and /health."""
+
+    def __init__(self, app: ASGIApp, api_key: str | None) -> None:
+        self._app = app
+        self._key = None if api_key is None else api_key.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._key is not None and _needs_key(scope["path"]):
+            scheme, _, given = _header(scope, b"authorization").partition(b" ")
+            # In constant time, so that a wrong key does not tell how much of it is right.
+            if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self._key):
+                error = Unauthorized("the API key is missing or wrong; send it as `Authorization: Bearer KEY`")
+                await error_response(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class BodyLimit:
+    """Reads the body for the routes: counted as it comes, whatever Content-Length says, and not for ever."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            length = _header(scope, b"content-length")
+            if length.isdigit() and int(length) > self._max_bytes:
+                raise self._too_large()
+            body = await self._read(receive)
+        except RequestError as error:
+            await self._refuse(error, scope, receive, send)
+            return
+        if body is not None:
+            await self._app(scope, _replay(body, receive), send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """None if the client has left in the middle."""
+        chunks: list[bytes] = []
+        num_bytes = 0
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                while True:
+                    message = await receive()
+                    if message["type"] != "http.request":
+                        return None
+                    chunks.append(message.get("body", b""))
+                    num_bytes += len(chunks[-1])
+                    if num_bytes > self._max_bytes:
+                        raise self._too_large()
+                    if not message.get("more_body", False):
+                        return b"".join(chunks)
+        except TimeoutError:
+            raise BodyTooSlow(f"the body did not arrive within {self._timeout_s:g} s") from None
+
+    async def _refuse(self, error: RequestError, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, swallow some more of the body, close.
+
+        Who closes on a client that is still sending resets the connection, and the client may never see the answer;
+        who reads for ever serves an attacker.
+        """
+        response = error_response(error)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response.status_code,
+                "headers": [*response.raw_headers, (b"connection", b"close")],
+            }
+        )
+        await send({"type": "http.response.body", "body": response.body, "more_body": True})
+        swallowed_bytes = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                while swallowed_bytes <= _LINGER_BYTES and (message := await receive()).get("more_body", False):
+                    swallowed_bytes += len(message.get("body", b""))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"the body is over the limit of {self._max_bytes} bytes; --max-body-bytes raises it")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Give the body once; what follows is the hang-up."""
+    is_given = False
+
+    async def receive_again() -> Message:
+        nonlocal is_given
+        if is_given:
+            return await receive()
+        is_given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again
+
+
+def _needs_key(path: str) -> bool:
+    return path.startswith("/v1") or path == "/metrics"
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    return next((value for key, value in scope["headers"] if key == name), b"")

@@ -1,0 +1,1 @@
+"""The endpoints: convert, call the service, convert back."""

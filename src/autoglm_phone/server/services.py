@@ -1,0 +1,61 @@
+"""What the HTTP side needs from below: protocols, and the one value that holds them."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from autoglm_phone.chat.chat_request import ChatRequest
+from autoglm_phone.chat.delta import Delta
+from autoglm_phone.core.module import ModuleInfo
+from autoglm_phone.core.request import EngineDoor
+from autoglm_phone.server.metrics import ServerMetrics
+
+
+class Chats(Protocol):
+    """The use case. Closing the generator ends the computation."""
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]: ...
+
+
+class MediaState(Protocol):
+    """How the media process is; `state` is one of stopped, loading, ready, failed."""
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def pid(self) -> int | None: ...
+
+    @property
+    def restarts(self) -> int: ...
+
+    @property
+    def error(self) -> str: ...
+
+    @property
+    def cache_hits(self) -> int: ...
+
+    @property
+    def cache_misses(self) -> int: ...
+
+
+class MediaMonitor(Protocol):
+    def status(self) -> MediaState: ...
+
+
+class FetchMedia(Protocol):
+    """Gets the bytes behind an http(s) address, or raises a RequestError that names `param`."""
+
+    async def __call__(self, url: str, *, param: str) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """media is None on a server without eyes and ears; modules gives what is loaded at this moment."""
+
+    chat: Chats
+    engine: EngineDoor
+    media: MediaMonitor | None
+    modules: Callable[[], Sequence[ModuleInfo]]
+    fetch: FetchMedia
+    metrics: ServerMetrics

@@ -1,0 +1,145 @@
+"""Hand-written fakes behind the HTTP side: a chat that follows a script, an engine and a media process with a state."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from autoglm_phone.chat.chat_request import ChatRequest
+from autoglm_phone.chat.delta import ContentDelta, Delta, Finished, Started, Usage
+from autoglm_phone.core.ids import Digest
+from autoglm_phone.core.module import ModuleInfo
+from autoglm_phone.core.request import EngineStatus, Request, TokenEvent
+from autoglm_phone.server.app import create_app
+from autoglm_phone.server.config import ServerConfig
+from autoglm_phone.server.metrics import ServerMetrics
+from autoglm_phone.server.services import Services
+
+MODEL = "autoglm-phone-nano"
+USAGE = Usage(
+    prompt_tokens=30,
+    completion_tokens=2,
+    cached_tokens=8,
+    image_tokens=5,
+    audio_tokens=4,
+    reasoning_tokens=1,
+    dropped_messages=0,
+)
+HELLO: tuple[Delta, ...] = (Started(30, 0), ContentDelta("Hel"), ContentDelta("lo"), Finished("stop", USAGE))
+
+Step = Delta | Exception | asyncio.Event
+"""What a script does next: send, raise, or wait until the test sets the event."""
+
+
+class ScriptedChat:
+    """Every chat follows the script; what was asked and how often a generator was closed is kept."""
+
+    def __init__(self, script: Sequence[Step] = HELLO) -> None:
+        self.script = script
+        self.requests: list[ChatRequest] = []
+        self.is_waiting = asyncio.Event()
+        self.is_closed = asyncio.Event()
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+        self.requests.append(request)
+        try:
+            for step in self.script:
+                if isinstance(step, Exception):
+                    raise step
+                if isinstance(step, asyncio.Event):
+                    self.is_waiting.set()
+                    await step.wait()
+                else:
+                    yield step
+        finally:
+            self.is_closed.set()
+
+
+@dataclass
+class FakeEngine:
+    state: EngineStatus = field(default_factory=lambda: EngineStatus("ready", pid=4711, kv_tokens_total=16_384))
+
+    def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
+        raise AssertionError("the chat is scripted; nobody asks the engine")
+
+    def status(self) -> EngineStatus:
+        return self.state
+
+
+@dataclass
+class FakeMediaState:
+    state: str = "ready"
+    pid: int | None = 4712
+    restarts: int = 0
+    error: str = ""
+    cache_hits: int = 0
+    cache_misses: int = 0
+
+
+@dataclass
+class FakeMedia:
+    state: FakeMediaState = field(default_factory=FakeMediaState)
+
+    def status(self) -> FakeMediaState:
+        return self.state
+
+
+@dataclass
+class FakeFetch:
+    pages: dict[str, bytes] = field(default_factory=dict)
+
+    async def __call__(self, url: str, *, param: str) -> bytes:
+        return self.pages[url]
+
+
+DECODER = ModuleInfo("text", "decoder", "qwen2", "2.5", Digest("ab" * 32), ("/models/nano.gguf",), 400 << 20)
+EYE = ModuleInfo("vision", "transcriber", "rapidocr", "3.10", Digest("cd" * 32), ("det.onnx",), 90 << 20, "reads words")
+
+
+@dataclass
+class House:
+    """A server's HTTP side with everything behind it scripted. `settings` replace fields of the config."""
+
+    chat: ScriptedChat = field(default_factory=ScriptedChat)
+    engine: FakeEngine = field(default_factory=FakeEngine)
+    media: FakeMedia = field(default_factory=FakeMedia)
+    fetch: FakeFetch = field(default_factory=FakeFetch)
+    metrics: ServerMetrics = field(default_factory=ServerMetrics)
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
+
+    def app(self, **settings: Any) -> FastAPI:
+        config = replace(ServerConfig(model_id=MODEL, aliases=("nano",), bundle_limits="small"), **settings)
+        modules = (DECODER, EYE)
+        services = Services(self.chat, self.engine, self.media, lambda: modules, self.fetch, self.metrics)
+        return create_app(services, config, self.lifespan)
+
+    def client(self, **settings: Any) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(self.app(**settings))
+        return httpx.AsyncClient(transport=transport, base_url="http://localhost")
+
+    def post(self, body: Any, **settings: Any) -> httpx.Response:
+        """One chat request, from its own event loop."""
+
+        async def ask() -> httpx.Response:
+            async with self.client(**settings) as client:
+                if isinstance(body, bytes):
+                    return await client.post("/v1/chat/completions", content=body)
+                return await client.post("/v1/chat/completions", json=body)
+
+        return asyncio.run(ask())
+
+    def get(self, path: str, headers: dict[str, str] | None = None, **settings: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            async with self.client(**settings) as client:
+                return await client.get(path, headers=headers)
+
+        return asyncio.run(ask())
+
+
+def asked(**fields: Any) -> dict[str, Any]:
+    """The body of a plain chat request, with further fields."""
+    return {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], **fields}
