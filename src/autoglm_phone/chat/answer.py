@@ -1,4 +1,4 @@
-"""Answer: one answer's tokens to deltas. StreamDecoder, then StopMatcher, then ReasoningParser; no engine, no clock."""
+"""One answer's tokens to deltas, and the thought before it. No engine, no clock."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from autoglm_phone.chat.chat_request import ChatRequest
 from autoglm_phone.chat.delta import ContentDelta, ReasoningDelta
 from autoglm_phone.core.ids import TokenId
 from autoglm_phone.core.request import FinishReason
-from autoglm_phone.text.reasoning import ReasoningParser
+from autoglm_phone.text.reasoning import END_THINK, ReasoningParser
 from autoglm_phone.text.stop import StopMatcher
 from autoglm_phone.text.stream_decoder import StreamDecoder
 from autoglm_phone.text.tokenizer import Tokenizer
@@ -14,14 +14,34 @@ from autoglm_phone.text.tokenizer import Tokenizer
 TextDelta = ReasoningDelta | ContentDelta
 
 
-class Answer:
-    """Feed it tokens as they come; `finish` is set once the answer is complete."""
+class Thought:
+    """What stands between an opened thought and its end: the closing tag, the model's own end, or the budget."""
 
-    def __init__(self, request: ChatRequest, tokenizer: Tokenizer, *, is_thought_open: bool) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._decoder = StreamDecoder(tokenizer.decode_bytes)
+        self._end = StopMatcher([END_THINK])
+        self.text = ""
+        self.num_tokens = 0
+        self.is_finished = False
+
+    def push(self, tokens: Sequence[TokenId], finish: FinishReason | None) -> str:
+        """The text that is certain now."""
+        self.num_tokens += len(tokens)
+        is_final = finish is not None
+        text = self._end.push(self._decoder.push(tokens, final=is_final), final=is_final)
+        self.text += text
+        self.is_finished = is_final or self._end.has_stopped
+        return text
+
+
+class Answer:
+    """StreamDecoder, then StopMatcher, then ReasoningParser. `finish` is set once the answer is complete."""
+
+    def __init__(self, request: ChatRequest, tokenizer: Tokenizer) -> None:
         self._sends_reasoning = request.return_reasoning
         self._decoder = StreamDecoder(tokenizer.decode_bytes)
         self._stops = StopMatcher(request.stop)
-        self._reasoning = ReasoningParser(starts_inside=is_thought_open)
+        self._reasoning = ReasoningParser()
         self.completion_tokens = 0
         self.reasoning_tokens = 0
         self.finish: FinishReason | None = None

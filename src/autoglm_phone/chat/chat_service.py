@@ -6,16 +6,17 @@ import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from autoglm_phone.chat.answer import Answer
+from autoglm_phone.chat.answer import Answer, Thought
 from autoglm_phone.chat.chat_request import ChatRequest
-from autoglm_phone.chat.delta import Delta, Finished, Started, Usage
+from autoglm_phone.chat.delta import Delta, Finished, ReasoningDelta, Started, Usage
 from autoglm_phone.chat.observer import ChatTimes, Observer
 from autoglm_phone.chat.prompt_builder import BuiltPrompt, PromptBuilder
 from autoglm_phone.core.conversation import AudioPart, ImagePart, Part
 from autoglm_phone.core.errors import UnsupportedModality
 from autoglm_phone.core.ids import RequestId
 from autoglm_phone.core.module import MediaDoor, MediaReading
-from autoglm_phone.core.request import EngineDoor, Request
+from autoglm_phone.core.prompt import Prompt
+from autoglm_phone.core.request import EngineDoor, Request, TokenEvent
 from autoglm_phone.text.tokenizer import Tokenizer
 
 
@@ -54,31 +55,50 @@ class ChatService:
             self._observer.finished(times, time.monotonic())
 
     async def _answer(self, request: ChatRequest, built: BuiltPrompt, times: ChatTimes) -> AsyncGenerator[Delta, None]:
-        answer = Answer(request, self._tokenizer, is_thought_open=built.is_thought_open)
-        async with aclosing(self._engine.generate(self._engine_request(request, built))) as events:
-            async for event in events:
-                times.take(event, time.monotonic(), self._observer)
-                for delta in answer.push(event.tokens, event.finish):
-                    yield delta
-                if answer.finish is not None:
-                    break
-        assert answer.finish is not None, "the engine's last event carries a finish reason"
-        times.outcome = answer.finish
+        prompt, max_tokens, reasoning_tokens = built.prompt, built.max_tokens, 0
+        if request.enable_thinking:
+            thought = Thought(self._tokenizer)
+            budget = max(1, max_tokens // 2)
+            async with aclosing(self._generate(request, prompt, budget, times)) as events:
+                async for event in events:
+                    text = thought.push(event.tokens, event.finish)
+                    if text and request.return_reasoning:
+                        yield ReasoningDelta(text)
+                    if thought.is_finished:
+                        break
+            reasoning_tokens = thought.num_tokens
+            # Small decoders end their turn with the thought. Asked again behind it, they answer; the prefix is cached.
+            prompt, max_tokens = self._builder.close_thought(built, thought.text, reasoning_tokens)
+        answer = Answer(request, self._tokenizer)
+        if max_tokens > 0:
+            async with aclosing(self._generate(request, prompt, max_tokens, times)) as events:
+                async for event in events:
+                    for delta in answer.push(event.tokens, event.finish):
+                        yield delta
+                    if answer.finish is not None:
+                        break
+        times.outcome = answer.finish or "length"
         usage = Usage(
             prompt_tokens=len(built.prompt),
-            completion_tokens=answer.completion_tokens,
+            completion_tokens=reasoning_tokens + answer.completion_tokens,
             cached_tokens=times.cached_tokens,
             image_tokens=built.image_tokens,
             audio_tokens=built.audio_tokens,
-            reasoning_tokens=answer.reasoning_tokens,
+            reasoning_tokens=reasoning_tokens + answer.reasoning_tokens,
             dropped_messages=built.dropped_messages,
         )
-        yield Finished(answer.finish, usage)
+        yield Finished(answer.finish or "length", usage)
 
-    def _engine_request(self, request: ChatRequest, built: BuiltPrompt) -> Request:
+    async def _generate(
+        self, request: ChatRequest, prompt: Prompt, max_tokens: int, times: ChatTimes
+    ) -> AsyncGenerator[TokenEvent, None]:
         stop_tokens = frozenset() if request.ignore_eos else self._tokenizer.eos_tokens
         request_id = RequestId(uuid.uuid4().hex)
-        return Request(request_id, built.prompt, request.sampling, built.max_tokens, stop_tokens)
+        asked = Request(request_id, prompt, request.sampling, max_tokens, stop_tokens)
+        async with aclosing(self._engine.generate(asked)) as events:
+            async for event in events:
+                times.take(event, time.monotonic(), self._observer)
+                yield event
 
     async def _read_media(self, request: ChatRequest) -> dict[Part, MediaReading]:
         """Read all pictures and sounds side by side; the first failure gives up the others."""

@@ -29,9 +29,9 @@ class ChatTimes:
 
     def take(self, event: TokenEvent, now_s: float, observer: Observer) -> None:
         """Count an event and report TTFT (from the chat's start, media included) or ITL."""
-        self.cached_tokens = event.cached_tokens
         self.completion_tokens += len(event.tokens)
         if self.last_token_s is None:
+            self.cached_tokens = event.cached_tokens
             observer.first_token(now_s - self.start_s, event.queue_s)
         else:
             observer.next_token(now_s - self.last_token_s)

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from autoglm_phone.chat.chat_request import ChatRequest, Truncation
+from autoglm_phone.chat.media_text import MediaPart, is_chinese, media_text
 from autoglm_phone.chat.window import TurnSize, num_dropped_turns
 from autoglm_phone.core.conversation import AudioPart, ImagePart, Message, Part, TextPart
 from autoglm_phone.core.module import MediaReading
 from autoglm_phone.core.prompt import Prompt
 from autoglm_phone.text.chat_template import ChatTemplate, TemplateMessage
+from autoglm_phone.text.reasoning import END_THINK, THINK
 from autoglm_phone.text.tokenizer import Tokenizer
+
+MIN_ANSWER_TOKENS = 16
 
 Readings = Mapping[Part, MediaReading]
 """The reading of each picture and sound of a conversation."""
@@ -47,24 +51,35 @@ class PromptBuilder:
     def build(self, request: ChatRequest, readings: Readings) -> BuiltPrompt:
         """Raises ContextLengthExceeded if the prompt does not fit, even after what the policy allows to drop."""
         wanted = request.max_tokens or self._config.max_tokens
-        limit = self._config.max_model_len - min(wanted, self._config.max_model_len // 4)
+        truncation = request.truncation or self._config.truncation
+        limit = self._config.max_model_len - min(wanted, self._reserve(truncation))
         system, messages = self._split_system(request, readings)
-        opening = THINK_OPENING if request.enable_thinking else ""
+        opening = f"{THINK}\n" if request.enable_thinking else ""
         texts = [TemplateMessage(m.role, self._text(m, readings, n)) for n, m in _numbered(messages)]
         tokens = self._template.tokenize([system, *texts], opening=opening)
         dropped = 0
         if len(tokens) > limit:
-            dropped = self._fit(system, texts, limit, request.truncation or self._config.truncation, len(tokens))
+            dropped = self._fit(system, texts, limit, truncation, len(tokens))
             tokens = self._template.tokenize([system, *texts[dropped:]], opening=opening)
-        kept = [part for message in messages[dropped:] for part in message.parts]
+        kept = messages[dropped:]
         return BuiltPrompt(
             prompt=Prompt(tuple(tokens)),
             max_tokens=min(wanted, self._config.max_model_len - len(tokens)),
             image_tokens=self._media_tokens(kept, readings, ImagePart),
             audio_tokens=self._media_tokens(kept, readings, AudioPart),
             dropped_messages=dropped,
-            is_thought_open=bool(opening),
+            is_thought_open=request.enable_thinking,
         )
+
+    def _reserve(self, truncation: Truncation) -> int:
+        """Tokens kept free for the answer: a share where turns may go, little where a refusal is the alternative."""
+        return self._config.max_model_len // 4 if truncation == "auto" else MIN_ANSWER_TOKENS
+
+    def close_thought(self, built: BuiltPrompt, thought: str, num_generated: int) -> tuple[Prompt, int]:
+        """The prompt that asks for the answer behind a finished thought, and the tokens left for it."""
+        closed = self._tokenizer.encode(f"{thought.strip()}\n{END_THINK}\n\n")
+        prompt = Prompt((*built.prompt.tokens, *closed))
+        return prompt, min(built.max_tokens - num_generated, self._config.max_model_len - len(prompt))
 
     def _split_system(self, request: ChatRequest, readings: Readings) -> tuple[TemplateMessage, list[Message]]:
         """One system message in front, even if empty: a template may otherwise put in its maker's own."""
@@ -92,34 +107,31 @@ class PromptBuilder:
         return sum(turn.num_messages for turn in turns[:dropped])
 
     def _text(self, message: Message, readings: Readings, numbers: Mapping[Part, int]) -> str:
-        blocks = []
+        """The message as one text: its parts in order, and at the end what is to be said of silent media."""
+        blocks, notes = [], []
+        in_chinese = is_chinese(message.parts)
         for part in message.parts:
             match part:
                 case TextPart():
                     blocks.append(part.text)
                 case ImagePart() | AudioPart():
-                    blocks.append(media_text(part, readings[part], numbers.get(part, 1)))
+                    span = media_text(part, readings[part], numbers.get(part, 1), in_chinese=in_chinese)
+                    blocks.append(span.before)
+                    notes.append(span.after)
                 case _:
                     assert_never(part)
-        return "\n".join(blocks)
+        return "\n\n".join(filter(None, ["\n".join(filter(None, blocks)), *notes]))
 
-    def _media_tokens(self, parts: Sequence[Part], readings: Readings, kind: type[Part]) -> int:
-        texts = [media_text(part, readings[part], 1) for part in parts if isinstance(part, kind)]
-        return sum(len(self._tokenizer.encode(text)) for text in texts)
-
-
-THINK_OPENING = "<think>\n"
-
-
-def media_text(part: ImagePart | AudioPart | Part, reading: MediaReading, number: int) -> str:
-    """The span that stands in the prompt for a picture or a sound."""
-    what = reading.reading
-    if isinstance(part, ImagePart):
-        head = f"[Picture {number}: {what.summary}. What is read on it, as [x,y] words, x and y from 0 to 999:]"
-        return f"{head}\n{what.text}\n[End of picture {number}]"
-    if not what.text:
-        return f"[Sound {number}: {what.summary}. No speech is heard in it.]"
-    return f"[Sound {number}: {what.summary}. It says:]\n{what.text}\n[End of sound {number}]"
+    def _media_tokens(self, messages: Sequence[Message], readings: Readings, kind: type[MediaPart]) -> int:
+        """Tokens of the spans of all media of a kind, counted by themselves."""
+        total = 0
+        for message in messages:
+            in_chinese = is_chinese(message.parts)
+            for part in message.parts:
+                if isinstance(part, kind):
+                    span = media_text(part, readings[part], 1, in_chinese=in_chinese)
+                    total += len(self._tokenizer.encode(span.before + span.after))
+        return total
 
 
 def _numbered(messages: Sequence[Message]) -> list[tuple[dict[Part, int], Message]]:
