@@ -1,7 +1,6 @@
 import fcntl
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ from small_bundle import (
 from autoglm_phone.core.errors import BundleError
 from autoglm_phone.weights import store as store_module
 from autoglm_phone.weights.bundle import Bundle, FileSpec, HubSpec, load_bundle
-from autoglm_phone.weights.store import Store, cache_home
+from autoglm_phone.weights.store import HubDownload, Store, cache_home
 
 
 @pytest.fixture
@@ -129,7 +128,7 @@ def test_a_left_over_half_file_is_neither_used_nor_in_the_way(store: Store, bund
     assert [path.name for path in target.parent.iterdir()] == ["w.gguf"]
 
 
-def hub_of(files: dict[str, bytes]) -> Callable[[HubSpec, FileSpec, Path], Path]:
+def hub_of(files: dict[str, bytes]) -> HubDownload:
     def download(hub: HubSpec, file: FileSpec, folder: Path) -> Path:
         assert hub.repo == "someone/small"
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,102 @@
+"""Every setting with its default, its bounds and its meaning: help, docs/configuration.md and errors come from here."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr
+
+AtLeastOne = Annotated[int, Field(ge=1)]
+Chunk = Annotated[int, Field(ge=1, le=512)]
+Auto = Literal["auto"]
+
+
+def _split(value: object) -> object:
+    """A list in a flag or a variable is written with commas."""
+    return tuple(word.strip() for word in value.split(",")) if isinstance(value, str) else value
+
+
+Name = Annotated[str, Field(min_length=1)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(_split)]
+
+
+class Settings(BaseModel):
+    """Frozen from the start. Sizes may be written as `96MiB`, lists with commas, switches as true and false."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    # The model
+    model: Name = Field(
+        default="autoglm-phone-nano", description="What to serve: a bundle's id, its folder, or a GGUF file"
+    )
+    speech: bool = Field(default=True, description="Load the bundle's speech module")
+    vision: bool = Field(default=True, description="Load the bundle's vision module")
+    default_system_prompt: bool = Field(
+        default=True, description="Give requests without a system message the bundle's own system prompt"
+    )
+
+    # The address and who may use it
+    host: Name = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 lets other machines in")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
+    api_key: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="Key that requests must bring; better set by variable or file than by flag",
+    )
+    served_model_name: Names = Field(default=(), description="Further names under which the model is served")
+    strict_model: bool = Field(default=False, description="Do not answer to the name autoglm-phone-9b")
+    allowed_hosts: Names = Field(
+        default=(), description="Further values of the Host header that are let in on a loopback address; * lets in all"
+    )
+    allow_media_urls: bool = Field(
+        default=False, description="Fetch pictures and sounds from http(s) addresses (never private ones)"
+    )
+
+    # The window
+    profile: Literal["default", "phone"] = Field(
+        default="default", description="phone: a window of 2048 tokens and truncation auto, unless they are set too"
+    )
+    max_model_len: int = Field(default=8192, ge=256, description="Window in tokens: prompt and answer of one request")
+    truncation: Literal["error", "auto"] = Field(
+        default="error", description="A prompt over the window is refused (error) or loses its oldest turns (auto)"
+    )
+    max_tokens: int = Field(default=1024, ge=1, description="Tokens of an answer where the request sets no limit")
+
+    # The engine
+    threads: AtLeastOne | Auto = Field(default="auto", description="CPU threads of the decoder; auto: all cores")
+    kv_tokens: int = Field(default=16_384, ge=256, description="Tokens that the KV cache holds, shared by all requests")
+    max_running: int = Field(default=8, ge=1, le=64, description="Requests computed at once")
+    max_waiting: int = Field(default=64, ge=0, description="Requests that may wait beyond those; more are refused")
+    prefill_chunk: Chunk | Auto = Field(
+        default="auto", description="Prompt tokens a step while answers stream; auto: as step_target_ms allows"
+    )
+    prefill_chunk_idle: int = Field(
+        default=128, ge=1, le=2048, description="Prompt tokens a step while nothing streams"
+    )
+    step_target_ms: int = Field(
+        default=90,
+        ge=1,
+        le=10_000,
+        description="Milliseconds that a streaming answer may wait for somebody else's prompt",
+    )
+    max_cached: int = Field(default=16, ge=0, le=192, description="Finished prefixes kept in the KV cache for reuse")
+    idle_kv_tokens: int = Field(
+        default=2048, ge=0, description="Tokens that finished prefixes may hold in the KV cache; the rest is spilled"
+    )
+    spill_bytes: ByteSize = Field(
+        default=ByteSize(96 << 20),
+        ge=0,
+        description="Memory for prefixes moved out of the KV cache; 0 forgets them instead",
+    )
+
+    # Pictures and sounds
+    media_threads: AtLeastOne | Auto = Field(
+        default="auto", description="CPU threads of reading a picture or sound; auto: one"
+    )
+    media_nice: int = Field(default=10, ge=0, le=19, description="How far reading media steps back for the decoder")
+    media_timeout_s: int = Field(default=60, ge=1, description="Seconds that one picture or sound may take to be read")
+    media_cache_bytes: ByteSize = Field(default=ByteSize(16 << 20), ge=0, description="Memory for what was read before")
+    max_body_bytes: ByteSize = Field(default=ByteSize(32 << 20), ge=1024, description="Largest body of a request")
+    max_media_parts: int = Field(default=32, ge=0, description="Pictures and sounds of one request")
+    max_image_pixels: int = Field(default=32_000_000, ge=1, description="Pixels of the largest picture")
+    max_sound_s: int = Field(default=300, ge=1, description="Seconds of the longest sound")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged")

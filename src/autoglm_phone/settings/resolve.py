@@ -1,0 +1,49 @@
+"""Turns what was left open into what is done on this machine, once and without looking at anything. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from autoglm_phone.core.errors import SetupError
+from autoglm_phone.settings.fields import Settings
+from autoglm_phone.settings.hardware import Hardware
+
+PHONE_WINDOW = 2048  # the article's
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What hangs on the machine, the profile or the bundle. prefill_chunk None: adapted as it runs."""
+
+    threads: int
+    media_threads: int
+    prefill_chunk: int | None
+    max_model_len: int
+    truncation: Literal["error", "auto"]
+
+
+def resolve(settings: Settings, hardware: Hardware, bundle_window: int) -> Resolved:
+    """bundle_window: the longest window, in tokens, that the bundle is made for. What was set outweighs a profile."""
+    window = settings.max_model_len
+    truncation = settings.truncation
+    if settings.profile == "phone":
+        window = window if "max_model_len" in settings.model_fields_set else PHONE_WINDOW
+        truncation = truncation if "truncation" in settings.model_fields_set else "auto"
+    if "max_model_len" not in settings.model_fields_set:
+        window = min(window, bundle_window, settings.kv_tokens)
+    elif window > bundle_window:
+        raise SetupError(
+            f"max_model_len is {window}, and this model is made for {bundle_window} tokens; set it no higher"
+        )
+    if window > settings.kv_tokens:
+        raise SetupError(
+            f"a window of {window} tokens does not fit {settings.kv_tokens} tokens of KV cache; lower max_model_len "
+            "or raise kv_tokens"
+        )
+    return Resolved(
+        threads=hardware.cores if settings.threads == "auto" else settings.threads,
+        # one thread reads and is nice; more of them would take the cores from under the decoder (docs/adr/0002)
+        media_threads=1 if settings.media_threads == "auto" else settings.media_threads,
+        prefill_chunk=None if settings.prefill_chunk == "auto" else settings.prefill_chunk,
+        max_model_len=window,
+        truncation=truncation,
+    )

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from autoglm_phone.core.errors import SetupError
+from autoglm_phone.settings import Hardware, Resolved, load_settings, resolve, this_machine
+
+MACHINE = Hardware(cores=6, memory_bytes=8 << 30)
+
+
+def resolved(bundle_window: int = 8192, **flags: str) -> Resolved:
+    return resolve(load_settings(flags, {}), MACHINE, bundle_window)
+
+
+def test_what_is_left_open_follows_the_machine() -> None:
+    assert resolved() == Resolved(
+        threads=6, media_threads=1, prefill_chunk=None, max_model_len=8192, truncation="error"
+    )
+    assert resolved(threads="2", prefill_chunk="16").threads == 2
+    assert resolved(threads="2", prefill_chunk="16").prefill_chunk == 16
+
+
+def test_the_phone_profile_has_the_articles_window() -> None:
+    assert resolved(profile="phone").max_model_len == 2048
+    assert resolved(profile="phone").truncation == "auto"
+
+
+def test_what_is_set_outweighs_the_profile() -> None:
+    both = resolved(profile="phone", max_model_len="4096", truncation="error")
+    assert (both.max_model_len, both.truncation) == (4096, "error")
+
+
+def test_the_window_follows_a_smaller_model_or_cache_unless_it_was_set() -> None:
+    assert resolved(bundle_window=1024).max_model_len == 1024
+    assert resolved(kv_tokens="4096").max_model_len == 4096
+    with pytest.raises(SetupError, match="made for 1024 tokens"):
+        resolved(bundle_window=1024, max_model_len="2048")
+    with pytest.raises(SetupError, match="raise kv_tokens"):
+        resolved(kv_tokens="4096", max_model_len="8192")
+
+
+def test_a_containers_limits_are_the_machine(tmp_path: Path) -> None:
+    outside = this_machine(tmp_path)
+    assert outside.cores >= 1
+    (tmp_path / "cpu.max").write_text("100000 100000\n")
+    (tmp_path / "memory.max").write_text("1073741824\n")
+    assert this_machine(tmp_path) == Hardware(1, 1 << 30)
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert this_machine(tmp_path) == outside
