@@ -6,7 +6,7 @@ from autoglm_phone.chat.chat_request import ChatRequest
 from autoglm_phone.chat.delta import ContentDelta, ReasoningDelta
 from autoglm_phone.core.ids import TokenId
 from autoglm_phone.core.request import FinishReason
-from autoglm_phone.text.reasoning import END_THINK, ReasoningParser
+from autoglm_phone.text.reasoning import ANSWER, END_ANSWER, END_THINK, ReasoningParser
 from autoglm_phone.text.stop import StopMatcher
 from autoglm_phone.text.stream_decoder import StreamDecoder
 from autoglm_phone.text.tokenizer import Tokenizer
@@ -19,7 +19,7 @@ class Thought:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._decoder = StreamDecoder(tokenizer.decode_bytes)
-        self._end = StopMatcher([END_THINK])
+        self._end = StopMatcher([END_THINK, ANSWER])
         self.text = ""
         self.num_tokens = 0
         self.is_finished = False
@@ -40,7 +40,9 @@ class Answer:
     def __init__(self, request: ChatRequest, tokenizer: Tokenizer) -> None:
         self._sends_reasoning = request.return_reasoning
         self._decoder = StreamDecoder(tokenizer.decode_bytes)
-        self._stops = StopMatcher(request.stop)
+        # The answer behind a thought is opened with a tag for it, so its closing tag ends it.
+        tags = (END_ANSWER, f"\n{END_ANSWER}", END_THINK) if request.enable_thinking else ()
+        self._stops = StopMatcher((*request.stop, *tags))
         self._reasoning = ReasoningParser()
         self.completion_tokens = 0
         self.reasoning_tokens = 0

@@ -58,6 +58,8 @@ class ChatService:
         prompt, max_tokens, reasoning_tokens = built.prompt, built.max_tokens, 0
         if request.enable_thinking:
             thought = Thought(self._tokenizer)
+            if request.return_reasoning:
+                yield ReasoningDelta(built.thought_lead)
             budget = max(1, max_tokens // 2)
             async with aclosing(self._generate(request, prompt, budget, times)) as events:
                 async for event in events:

@@ -11,7 +11,7 @@ from autoglm_phone.core.conversation import AudioPart, ImagePart, Message, Part,
 from autoglm_phone.core.module import MediaReading
 from autoglm_phone.core.prompt import Prompt
 from autoglm_phone.text.chat_template import ChatTemplate, TemplateMessage
-from autoglm_phone.text.reasoning import END_THINK, THINK
+from autoglm_phone.text.reasoning import ANSWER, END_THINK, THINK
 from autoglm_phone.text.tokenizer import Tokenizer
 
 MIN_ANSWER_TOKENS = 16
@@ -28,20 +28,22 @@ class PromptConfig:
     max_tokens: int
     truncation: Truncation
     system_prompt: str
-    thinking_prompt: str
     use_default_system_prompt: bool = True
 
 
 @dataclass(frozen=True)
 class BuiltPrompt:
-    """max_tokens is what the window leaves for the answer, at most what was asked for."""
+    """max_tokens is what the window leaves for the answer, at most what was asked for.
+
+    thought_lead: the first words of the thought, if one was asked for; they stand in the prompt already.
+    """
 
     prompt: Prompt
     max_tokens: int
     image_tokens: int
     audio_tokens: int
     dropped_messages: int
-    is_thought_open: bool
+    thought_lead: str
 
 
 class PromptBuilder:
@@ -54,7 +56,8 @@ class PromptBuilder:
         truncation = request.truncation or self._config.truncation
         limit = self._config.max_model_len - min(wanted, self._reserve(truncation))
         system, messages = self._split_system(request, readings)
-        opening = f"{THINK}\n" if request.enable_thinking else ""
+        lead = _thought_lead(messages) if request.enable_thinking else ""
+        opening = f"{THINK}\n{lead}" if request.enable_thinking else ""
         texts = [TemplateMessage(m.role, self._text(m, readings, n)) for n, m in _numbered(messages)]
         tokens = self._template.tokenize([system, *texts], opening=opening)
         dropped = 0
@@ -68,7 +71,7 @@ class PromptBuilder:
             image_tokens=self._media_tokens(kept, readings, ImagePart),
             audio_tokens=self._media_tokens(kept, readings, AudioPart),
             dropped_messages=dropped,
-            is_thought_open=request.enable_thinking,
+            thought_lead=lead,
         )
 
     def _reserve(self, truncation: Truncation) -> int:
@@ -76,8 +79,11 @@ class PromptBuilder:
         return self._config.max_model_len // 4 if truncation == "auto" else MIN_ANSWER_TOKENS
 
     def close_thought(self, built: BuiltPrompt, thought: str, num_generated: int) -> tuple[Prompt, int]:
-        """The prompt that asks for the answer behind a finished thought, and the tokens left for it."""
-        closed = self._tokenizer.encode(f"{thought.strip()}\n{END_THINK}\n\n")
+        """The prompt that asks for the answer behind a finished thought, and the tokens left for it.
+
+        With an answer's tag opened the small decoder answers; without, it starts another thought or ends its turn.
+        """
+        closed = self._template.continue_turn(thought.strip(), f"\n{END_THINK}\n{ANSWER}\n")
         prompt = Prompt((*built.prompt.tokens, *closed))
         return prompt, min(built.max_tokens - num_generated, self._config.max_model_len - len(prompt))
 
@@ -89,8 +95,6 @@ class PromptBuilder:
             leading.append(self._text(messages.pop(0), readings, {}))
         if not leading and request.use_default_system_prompt and self._config.use_default_system_prompt:
             leading = [self._config.system_prompt]
-        if request.enable_thinking:
-            leading.append(self._config.thinking_prompt)
         return TemplateMessage("system", "\n\n".join(leading)), messages
 
     def _fit(
@@ -132,6 +136,15 @@ class PromptBuilder:
                     span = media_text(part, readings[part], 1, in_chinese=in_chinese)
                     total += len(self._tokenizer.encode(span.before + span.after))
         return total
+
+
+def _thought_lead(messages: Sequence[Message]) -> str:
+    """First words that make a decoder without a thinking mode of its own think, in the user's language.
+
+    Without them the 0.5B decoder puts its answer into the thought, in English whatever was asked.
+    """
+    newest = next((message for message in reversed(messages) if message.role == "user"), None)
+    return "好的，用户问的是" if newest is not None and is_chinese(newest.parts) else "Okay, the user asks"
 
 
 def _numbered(messages: Sequence[Message]) -> list[tuple[dict[Part, int], Message]]:
