@@ -44,4 +44,6 @@ def create_app(services: Services, config: ServerConfig, lifespan: Lifespan | No
     app.add_middleware(OriginCheck, config=config)
     app.add_middleware(Edge)
     services.metrics.watch_engine(services.engine.status)
+    if services.media is not None:
+        services.metrics.watch_media(services.media.status)
     return app

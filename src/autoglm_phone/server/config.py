@@ -1,5 +1,6 @@
 """What the HTTP side is told at start. Limits of queue, window and media live with their owners."""
 
+import ipaddress
 from dataclasses import dataclass, field
 
 from autoglm_phone.core.request import SamplingParams
@@ -7,7 +8,13 @@ from autoglm_phone.core.request import SamplingParams
 # The model name of the article's client; any bundle answers to it unless `strict_model`.
 ARTICLE_MODEL = "autoglm-phone-9b"
 
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+def is_loopback_host(host: str) -> bool:
+    """Whether the name or address can only mean this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -21,8 +28,8 @@ class ServerConfig:
     bundle_limits        what the bundle cannot do, in words, shown by /v1/models
     default_sampling     for what a request leaves out
     api_key              asked for on /v1/* and /metrics; None lets everybody in
-    allow_media_urls     fetch pictures and sounds from http(s) addresses
     allowed_hosts        further values of the Host header on a loopback address; "*" allows all
+    max_body_bytes       a request; its pictures and sounds, fetched ones included, may have as much once decoded
     max_media_parts      pictures and sounds of one request
     max_connections      beyond these a connection is told 503
     body_timeout_s       the longest that a client may take to send a body
@@ -40,7 +47,6 @@ class ServerConfig:
     bundle_limits: str = ""
     default_sampling: SamplingParams = field(default_factory=SamplingParams)
     api_key: str | None = None
-    allow_media_urls: bool = False
     allowed_hosts: tuple[str, ...] = ()
     max_body_bytes: int = 32 << 20
     max_media_parts: int = 32
@@ -63,4 +69,4 @@ class ServerConfig:
 
     @property
     def is_loopback(self) -> bool:
-        return self.host in LOOPBACK_HOSTS or self.host.startswith("127.")
+        return is_loopback_host(self.host)

@@ -51,7 +51,7 @@ def read_fields(body: dict[str, Any], config: ServerConfig) -> tuple[ChatComplet
 
 
 async def to_chat_request(wire: ChatCompletionRequest, config: ServerConfig, fetch: FetchMedia) -> ChatRequest:
-    sources = MediaSources(fetch, config.allow_media_urls, config.max_media_parts, config.max_body_bytes)
+    sources = MediaSources(fetch, config.max_media_parts, config.max_body_bytes)
     messages = [await _to_message(message, index, sources) for index, message in enumerate(wire.messages)]
     top_level = await _top_level_media(wire, sources)
     if top_level:
@@ -173,7 +173,9 @@ async def _to_message(message: WireMessage, index: int, sources: MediaSources) -
             case ImageUrlPart():
                 parts.append(ImagePart(await sources.load(part.image_url.url, param=param), param))
             case InputAudioPart():
-                parts.append(AudioPart(await sources.load(part.input_audio.data, param=param, is_base64=True), param))
+                parts.append(
+                    AudioPart(await sources.load(part.input_audio.data, param=param, may_be_base64=True), param)
+                )
             case AudioUrlPart():
                 parts.append(AudioPart(await sources.load(part.audio_url.url, param=param), param))
     return Message(role, tuple(parts))
@@ -183,9 +185,9 @@ async def _top_level_media(wire: ChatCompletionRequest, sources: MediaSources) -
     media: list[Part] = []
     for index, image in enumerate(wire.images or ()):
         param = f"images[{index}]"
-        media.append(ImagePart(await sources.load(image, param=param, is_base64=True), param))
+        media.append(ImagePart(await sources.load(image, param=param, may_be_base64=True), param))
     if wire.audio is not None:
-        media.append(AudioPart(await sources.load(wire.audio, param="audio", is_base64=True), "audio"))
+        media.append(AudioPart(await sources.load(wire.audio, param="audio", may_be_base64=True), "audio"))
     return media
 
 

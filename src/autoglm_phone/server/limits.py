@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from autoglm_phone.core.errors import RequestError, Unauthorized
-from autoglm_phone.server.config import LOOPBACK_HOSTS, ServerConfig
+from autoglm_phone.server.config import ServerConfig, is_loopback_host
 from autoglm_phone.server.errors import BodyTooLarge, BodyTooSlow, ForeignOrigin, error_response
 
 # How much longer a client that sends too much is listened to, so that it sees the answer.
@@ -27,7 +27,7 @@ class OriginCheck:
     def __init__(self, app: ASGIApp, config: ServerConfig) -> None:
         self._app = app
         self._is_open = not config.is_loopback or "*" in config.allowed_hosts
-        self._hosts = {host.lower() for host in (*LOOPBACK_HOSTS, config.host, *config.allowed_hosts)}
+        self._hosts = {host.lower() for host in (config.host, *config.allowed_hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._is_open:
@@ -36,10 +36,7 @@ class OriginCheck:
             for name, address in (("Host", f"//{headers.get('host', 'localhost')}"), ("Origin", headers.get("origin"))):
                 if address is not None and not self._is_ours(address):
                     shown = address.removeprefix("//")[:100]
-                    error = ForeignOrigin(
-                        f"{name} {shown!r} is not this server; it serves {', '.join(sorted(self._hosts))}, "
-                        "and --allowed-host names more"
-                    )
+                    error = ForeignOrigin(f"{name} {shown!r} is not this machine; --allowed-host lets other names in")
                     await error_response(error)(scope, receive, send)
                     return
         await self._app(scope, receive, send)
@@ -49,7 +46,7 @@ class OriginCheck:
             host = urlsplit(address).hostname
         except ValueError:
             return False
-        return host is not None and (host in self._hosts or host.startswith("127."))
+        return host is not None and (host in self._hosts or is_loopback_host(host))
 
 
 class KeyCheck:
@@ -127,15 +124,20 @@ class BodyLimit:
             }
         )
         await send({"type": "http.response.body", "body": response.body, "more_body": True})
-        swallowed_bytes = 0
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER_S):
-                while swallowed_bytes <= _LINGER_BYTES and (message := await receive()).get("more_body", False):
-                    swallowed_bytes += len(message.get("body", b""))
+        if isinstance(error, BodyTooLarge):
+            await _swallow(receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"the body is over the limit of {self._max_bytes} bytes; --max-body-bytes raises it")
+
+
+async def _swallow(receive: Receive) -> None:
+    num_bytes = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_S):
+            while num_bytes <= _LINGER_BYTES and (message := await receive()).get("more_body", False):
+                num_bytes += len(message.get("body", b""))
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

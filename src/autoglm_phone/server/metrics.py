@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 from autoglm_phone.chat.observer import ChatTimes
 from autoglm_phone.core.module import MediaReading
 from autoglm_phone.core.request import EngineStatus
+from autoglm_phone.server.media_state import MediaState
 
 _FIRST_TOKEN_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 30, 60)
 _NEXT_TOKEN_S = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5)
@@ -63,6 +64,9 @@ class ServerMetrics:
     def watch_engine(self, status: Callable[[], EngineStatus]) -> None:
         self.registry.register(_EngineCollector(status))
 
+    def watch_media(self, status: Callable[[], MediaState]) -> None:
+        self.registry.register(_MediaCollector(status))
+
     def render(self) -> bytes:
         """Prometheus' text format."""
         return generate_latest(self.registry)
@@ -88,6 +92,16 @@ class _EngineCollector(Collector):
             cached=status.kv_tokens_cached,
             total=status.kv_tokens_total,
         )
+
+
+class _MediaCollector(Collector):
+    def __init__(self, status: Callable[[], MediaState]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[Metric]:
+        status = self._status()
+        yield GaugeMetricFamily("autoglm_media_ready", "1 while media are read", float(status.state == "ready"))
+        yield CounterMetricFamily("autoglm_media_restarts", "Lives the media process has lost", status.restarts)
 
 
 def _gauge(name: str, text: str, label: str, **values: float) -> GaugeMetricFamily:

@@ -8,6 +8,7 @@ from autoglm_phone.chat.chat_request import ChatRequest
 from autoglm_phone.chat.delta import Delta
 from autoglm_phone.core.module import ModuleInfo
 from autoglm_phone.core.request import EngineDoor
+from autoglm_phone.server.media_state import MediaState
 from autoglm_phone.server.metrics import ServerMetrics
 
 
@@ -17,34 +18,12 @@ class Chats(Protocol):
     def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]: ...
 
 
-class MediaState(Protocol):
-    """How the media process is; `state` is one of stopped, loading, ready, failed."""
-
-    @property
-    def state(self) -> str: ...
-
-    @property
-    def pid(self) -> int | None: ...
-
-    @property
-    def restarts(self) -> int: ...
-
-    @property
-    def error(self) -> str: ...
-
-    @property
-    def cache_hits(self) -> int: ...
-
-    @property
-    def cache_misses(self) -> int: ...
-
-
 class MediaMonitor(Protocol):
     def status(self) -> MediaState: ...
 
 
 class FetchMedia(Protocol):
-    """Gets the bytes behind an http(s) address, or raises a RequestError that names `param`."""
+    """`media.fetch.fetch_media` with its policy: the bytes behind a URL, or a RequestError that names `param`."""
 
     async def __call__(self, url: str, *, param: str) -> bytes: ...
 

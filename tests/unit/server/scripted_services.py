@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from autoglm_phone.chat.delta import ContentDelta, Delta, Finished, Started, Usa
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.module import ModuleInfo
 from autoglm_phone.core.request import EngineStatus, Request, TokenEvent
+from autoglm_phone.media.fetch import FetchPolicy, fetch_media
 from autoglm_phone.server.app import create_app
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.metrics import ServerMetrics
@@ -76,8 +78,6 @@ class FakeMediaState:
     pid: int | None = 4712
     restarts: int = 0
     error: str = ""
-    cache_hits: int = 0
-    cache_misses: int = 0
 
 
 @dataclass
@@ -86,14 +86,6 @@ class FakeMedia:
 
     def status(self) -> FakeMediaState:
         return self.state
-
-
-@dataclass
-class FakeFetch:
-    pages: dict[str, bytes] = field(default_factory=dict)
-
-    async def __call__(self, url: str, *, param: str) -> bytes:
-        return self.pages[url]
 
 
 DECODER = ModuleInfo("text", "decoder", "qwen2", "2.5", Digest("ab" * 32), ("/models/nano.gguf",), 400 << 20)
@@ -107,14 +99,15 @@ class House:
     chat: ScriptedChat = field(default_factory=ScriptedChat)
     engine: FakeEngine = field(default_factory=FakeEngine)
     media: FakeMedia = field(default_factory=FakeMedia)
-    fetch: FakeFetch = field(default_factory=FakeFetch)
+    policy: FetchPolicy = field(default_factory=FetchPolicy)
     metrics: ServerMetrics = field(default_factory=ServerMetrics)
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
 
     def app(self, **settings: Any) -> FastAPI:
         config = replace(ServerConfig(model_id=MODEL, aliases=("nano",), bundle_limits="small"), **settings)
         modules = (DECODER, EYE)
-        services = Services(self.chat, self.engine, self.media, lambda: modules, self.fetch, self.metrics)
+        fetch = partial(fetch_media, policy=self.policy)
+        services = Services(self.chat, self.engine, self.media, lambda: modules, fetch, self.metrics)
         return create_app(services, config, self.lifespan)
 
     def client(self, **settings: Any) -> httpx.AsyncClient:

@@ -1,0 +1,19 @@
+"""How the media process is, as /health and /metrics tell it."""
+
+from typing import Protocol
+
+
+class MediaState(Protocol):
+    """How the media process is; `state` is one of stopped, loading, ready, failed."""
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def pid(self) -> int | None: ...
+
+    @property
+    def restarts(self) -> int: ...
+
+    @property
+    def error(self) -> str: ...
