@@ -1,5 +1,6 @@
 """ProcessEngine: the engine door whose engine is a supervised process."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from typing import assert_never
@@ -20,12 +21,13 @@ class ProcessEngine:
         self._open = OpenRequests(config)
         self._load = EngineLoad(kv_tokens_total=config.kv_tokens)
         self.facts: EngineFacts | None = None
+        self._has_been_up = asyncio.Event()
         self._process = SupervisedProcess(
             "engine",
             module,
             process_config,
             on_frame=self._on_frame,
-            on_up=lambda: None,
+            on_up=self._has_been_up.set,
             on_down=self._on_down,
             options=options,
         )
@@ -35,6 +37,10 @@ class ProcessEngine:
 
     async def stop(self) -> None:
         await self._process.stop()
+
+    async def wait_until_ready(self) -> None:
+        """Until the process has been ready for the first time."""
+        await self._has_been_up.wait()
 
     def status(self) -> EngineStatus:
         process, load = self._process, self._load

@@ -88,6 +88,7 @@ class MediaProcess:
         self.infos: tuple[ModuleInfo, ...] = ()
         self._modalities = modalities
         self._limits = limits or DoorLimits()
+        self._has_been_up = asyncio.Event()
         self._ids = itertools.count()
         self._waiters: dict[JobId, _Waiter] = {}
         self._busy: dict[Lane, asyncio.TimerHandle] = {}
@@ -97,7 +98,7 @@ class MediaProcess:
             module,
             config,
             on_frame=self._take,
-            on_up=lambda: None,
+            on_up=self._has_been_up.set,
             on_down=self._go_down,
             options=options,
         )
@@ -107,6 +108,10 @@ class MediaProcess:
 
     async def stop(self) -> None:
         await self._process.stop()
+
+    async def wait_until_ready(self) -> None:
+        """Until the process has been ready for the first time."""
+        await self._has_been_up.wait()
 
     def has(self, modality: MediaModality) -> bool:
         return modality in self._modalities
