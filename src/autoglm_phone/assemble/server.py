@@ -105,7 +105,7 @@ def make_app(settings: Settings, resolved: Resolved, bundle: Bundle, located: Lo
         engine=processes.engine,
         media=processes.media,
         modules=modules,
-        fetch=partial(fetch_media, policy=FetchPolicy(settings.allow_media_urls, settings.max_body_bytes)),
+        fetch=partial(fetch_media, policy=FetchPolicy(settings.allow_media_urls, int(settings.max_body_bytes))),
         metrics=metrics,
     )
 
@@ -134,7 +134,7 @@ def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> 
         max_waiting=settings.max_waiting,
         max_cached=settings.max_cached,
         idle_kv_tokens=settings.idle_kv_tokens,
-        spill_bytes=settings.spill_bytes,
+        spill_bytes=int(settings.spill_bytes),  # msgspec knows no ByteSize
         prefill_chunk=resolved.prefill_chunk,
         prefill_chunk_idle=settings.prefill_chunk_idle,
         step_target_s=settings.step_target_ms / 1000,
@@ -155,11 +155,11 @@ def make_media(settings: Settings, resolved: Resolved, located: Located) -> Medi
         speech=SpeechConfig(module_info("speech", speech), str(speech.folder), threads) if speech else None,
         limits=MediaLimits(
             max_image_pixels=settings.max_image_pixels,
-            max_image_bytes=settings.max_body_bytes,
-            max_sound_bytes=settings.max_body_bytes,
+            max_image_bytes=int(settings.max_body_bytes),
+            max_sound_bytes=int(settings.max_body_bytes),
             max_sound_s=settings.max_sound_s,
         ),
-        cache_bytes=settings.media_cache_bytes,
+        cache_bytes=int(settings.media_cache_bytes),
     )
     return media_door(config, nice=settings.media_nice, limits=DoorLimits(max_work_s=settings.media_timeout_s))
 
@@ -222,6 +222,6 @@ def server_config(settings: Settings, resolved: Resolved, bundle: Bundle) -> Ser
         default_sampling=bundle.sampling,
         api_key=key.get_secret_value() if key is not None else None,
         allowed_hosts=settings.allowed_hosts,
-        max_body_bytes=settings.max_body_bytes,
+        max_body_bytes=int(settings.max_body_bytes),
         max_media_parts=settings.max_media_parts,
     )
