@@ -73,6 +73,11 @@ class ChatTemplate:
         leading = self._tokenizer.leading_token
         return tokens if leading is None or tokens[:1] == [leading] else [leading, *tokens]
 
+    def continue_turn(self, said: str, trusted: str) -> list[TokenId]:
+        """Tokens of what the assistant said in its open turn, and of trusted text put behind it."""
+        [mark] = _marks(1)
+        return self._join([mark, trusted], {mark: said})
+
     def _join(self, pieces: Sequence[str], texts: Mapping[str, str]) -> list[TokenId]:
         """Plain text between two control tokens is tokenised as a whole, whoever wrote its parts: as in training."""
         tokens: list[TokenId] = []
