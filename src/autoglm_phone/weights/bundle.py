@@ -6,8 +6,8 @@ what is in them.
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
@@ -125,6 +125,11 @@ class Bundle:
     @property
     def size_bytes(self) -> int:
         return sum(module.size_bytes for module in self.modules.values())
+
+    def with_only(self, modalities: Collection[Modality]) -> "Bundle":
+        """The same bundle without the modules of other modalities; text always stays."""
+        kept = {name: module for name, module in self.modules.items() if name == "text" or name in modalities}
+        return replace(self, modules=kept)
 
 
 # What this version can load: kind and format of each modality, and arch where only one is known.

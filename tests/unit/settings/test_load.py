@@ -77,4 +77,4 @@ def test_a_key_is_never_shown() -> None:
 
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Settings().port = 9  # type: ignore[misc]  # that it cannot is what is tested
+        Settings().port = 9

@@ -24,6 +24,12 @@ def test_only_text_is_required(tmp_path: Path) -> None:
         load_bundle(write_bundle(tmp_path, HEAD + SPEECH))
 
 
+def test_modules_can_be_left_out_but_text(tmp_path: Path) -> None:
+    bundle = small_bundle(tmp_path)
+    assert set(bundle.with_only({"vision"}).modules) == {"text"}
+    assert bundle.with_only({"speech"}) == bundle
+
+
 def test_the_digest_of_one_file_is_its_own_and_of_several_covers_all(tmp_path: Path) -> None:
     text = small_bundle(tmp_path).text
     assert text.digest == sha256(WORDS)

@@ -83,7 +83,7 @@ def test_what_is_missing_is_told_with_the_way_to_get_it(store: Store, bundle: Bu
     nano = store.find("nano")
     with pytest.raises(BundleError, match="autoglm-phone models fetch autoglm-phone-nano") as caught:
         store.locate(nano)
-    assert "pip install 'autoglm-phone[nano]'" in str(caught.value)
+    assert "-r requirements-nano.lock" in str(caught.value)
 
 
 def test_a_bundle_with_some_packages_is_made_as_far_as_they_go(store: Store, bundle: Bundle, site: Path) -> None:
