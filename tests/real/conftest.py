@@ -1,14 +1,79 @@
-"""Where the real parts are. Tests that need one skip with a reason where it is absent."""
+"""Where the real parts are: the embedded default as the user's cache holds it, and a server that serves it.
+
+A test skips with a reason where its part is absent, unless AUTOGLM_REQUIRE_PARTS is set, as `make test` does.
+"""
 
 import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from running_server import RunningServer
+
+from autoglm_phone.core.errors import BundleError
+from autoglm_phone.core.module import Modality
+from autoglm_phone.weights.store import LocatedModule, Store, cache_home
+
+ROOT = Path(__file__).parents[2]
+
+
+def lacking(what: str) -> None:
+    """Skip, or fail where everything is meant to be there."""
+    if os.environ.get("AUTOGLM_REQUIRE_PARTS"):
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 @pytest.fixture(scope="session")
-def nano_gguf() -> Path:
-    path = os.environ.get("AUTOGLM_TEST_NANO")
-    if path is None:
-        pytest.skip("AUTOGLM_TEST_NANO does not name a GGUF")
-    return Path(path)
+def nano() -> dict[Modality, LocatedModule]:
+    store = Store(cache_home(os.environ))
+    try:
+        return store.locate(store.find("autoglm-phone-nano"))
+    except BundleError as error:
+        lacking(str(error))
+        raise
+
+
+@pytest.fixture(scope="session")
+def nano_gguf(nano: dict[Modality, LocatedModule]) -> Path:
+    return nano["text"].files[0]
+
+
+@pytest.fixture(scope="session")
+def whisper_folder(nano: dict[Modality, LocatedModule]) -> Path:
+    return nano["speech"].folder
+
+
+@pytest.fixture(scope="session")
+def extra_data() -> Path:
+    """Real recordings and screenshots from outside the repository: AUTOGLM_TEST_DATA, or ../shared/data beside it."""
+    folder = Path(os.environ.get("AUTOGLM_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there; AUTOGLM_TEST_DATA names a folder with audio/ and screens/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def jfk(extra_data: Path) -> bytes:
+    return (extra_data / "audio" / "jfk.flac").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def server(nano: dict[Modality, LocatedModule]) -> Iterator[RunningServer]:
+    """The real command with all three modules, as a user starts it."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    command = [sys.executable, "-m", "autoglm_phone.cli.main", "serve", "--port", str(port)]
+    process = subprocess.Popen(command, start_new_session=True)
+    running = RunningServer(f"http://127.0.0.1:{port}", process.pid)
+    try:
+        running.wait_until_healthy()
+        yield running
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
