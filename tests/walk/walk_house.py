@@ -1,0 +1,161 @@
+"""The whole server in one process: HTTP, chat, engine and scheduler are real; only backend and media are fake.
+
+The fake model answers a byte a token: what the last user said, after "You said: ".
+"""
+
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Literal
+
+import httpx2
+import openai
+import uvicorn
+from fastapi import FastAPI
+from tiny_vocabulary import CHATML, tiny_tokenizer
+
+from autoglm_phone.backends.fake.backend import FakeBackend
+from autoglm_phone.chat.chat_service import ChatService
+from autoglm_phone.chat.prompt_builder import PromptBuilder, PromptConfig
+from autoglm_phone.core.errors import MediaUndecodable
+from autoglm_phone.core.ids import Digest, TokenId
+from autoglm_phone.core.module import MediaReading, ModuleInfo, Reading
+from autoglm_phone.core.request import EngineDoor, SamplingParams
+from autoglm_phone.engine.config import EngineConfig
+from autoglm_phone.engine.engine_loop import EngineLoop
+from autoglm_phone.engine.local_engine import LocalEngine
+from autoglm_phone.engine.open_requests import OpenRequests
+from autoglm_phone.media.fetch import FetchPolicy, fetch_media
+from autoglm_phone.server.app import create_app
+from autoglm_phone.server.config import ServerConfig
+from autoglm_phone.server.metrics import ServerMetrics
+from autoglm_phone.server.run import uvicorn_config
+from autoglm_phone.server.services import Services
+from autoglm_phone.text.chat_template import ChatTemplate
+
+MODEL = "autoglm-phone-fake"
+SYSTEM_PROMPT = "You are a phone assistant."
+START, END = "256", "257"  # <|im_start|> and <|im_end|>, as the backend sees them
+OPENING = [START, *map(str, b"assistant\n")]
+UNREADABLE = b"not a picture"
+
+
+@dataclass
+class FakeModel:
+    """Chooses tokens. While `gate` is closed, no step ends; `prompts` are what it was asked, in order."""
+
+    is_asked: threading.Event = field(default_factory=threading.Event)
+    gate: threading.Event = field(default_factory=threading.Event)
+    prompts: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def choose(self, values: Sequence[str], params: SamplingParams) -> TokenId:
+        self.is_asked.set()
+        self.gate.wait(20)
+        at = max(i for i in range(len(values)) if list(values[i : i + len(OPENING)]) == OPENING)
+        said = values[at + len(OPENING) :]
+        prompt = bytes(int(value) for value in values[:at] if int(value) < 256).decode()
+        if not said:
+            self.prompts.append(prompt)
+        text = bytes(int(value) for value in values[_last(values[:at], START) : at] if int(value) < 256)
+        answer = b"You said: " + text.removeprefix(b"user\n").strip()
+        return TokenId(answer[len(said)] if len(said) < len(answer) else int(END))
+
+
+def _last(values: Sequence[str], wanted: str) -> int:
+    return len(values) - 1 - list(reversed(values)).index(wanted)
+
+
+class FakeMedia:
+    """Reads any bytes as the text they are."""
+
+    def __init__(self, *modalities: Literal["vision", "speech"]) -> None:
+        self.modalities = modalities
+
+    def has(self, modality: Literal["vision", "speech"]) -> bool:
+        return modality in self.modalities
+
+    async def read_image(self, data: bytes, *, param: str) -> MediaReading:
+        return self._read("vision", data, param)
+
+    async def read_sound(self, data: bytes, *, param: str) -> MediaReading:
+        return self._read("speech", data, param)
+
+    def _read(self, modality: Literal["vision", "speech"], data: bytes, param: str) -> MediaReading:
+        if data == UNREADABLE:
+            raise MediaUndecodable(f"{param}: not a picture or a sound", param=param)
+        reading = Reading(data.decode(), "a test medium")
+        return MediaReading(modality, reading, Digest(data.hex()), Digest("00"), was_cached=False, seconds=0.1)
+
+
+@dataclass
+class WalkHouse:
+    """`engine` None: the real one over the fake model."""
+
+    model: FakeModel = field(default_factory=FakeModel)
+    media: FakeMedia = field(default_factory=lambda: FakeMedia("vision", "speech"))
+    engine_config: EngineConfig = field(default_factory=lambda: EngineConfig(max_model_len=512, kv_tokens=2048))
+    metrics: ServerMetrics = field(default_factory=ServerMetrics)
+    engine: EngineDoor | None = None
+
+    def app(self, **settings: Any) -> FastAPI:
+        tokenizer = tiny_tokenizer()
+        backend = FakeBackend(
+            self.model.choose, num_slots=self.engine_config.max_slots, kv_tokens=self.engine_config.kv_tokens
+        )
+        local = LocalEngine(EngineLoop(self.engine_config, backend), OpenRequests(self.engine_config))
+        engine = local if self.engine is None else self.engine
+        prompts = PromptConfig(self.engine_config.max_model_len, 64, "error", SYSTEM_PROMPT)
+        builder = PromptBuilder(ChatTemplate(CHATML, tokenizer), tokenizer, prompts)
+        config = replace(
+            ServerConfig(MODEL, port=0, max_model_len=self.engine_config.max_model_len, shutdown_s=0), **settings
+        )
+        services = Services(
+            chat=ChatService(engine, self.media, builder, tokenizer, self.metrics),
+            engine=engine,
+            media=None,
+            modules=lambda: (ModuleInfo("text", "decoder", "fake", "1", Digest("00"), ("fake",), 0),),
+            fetch=partial(fetch_media, policy=FetchPolicy()),
+            metrics=self.metrics,
+        )
+
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            await local.start()
+            try:
+                yield
+            finally:
+                await local.stop()
+
+        return create_app(services, config, lifespan)
+
+    @asynccontextmanager
+    async def client(self, **settings: Any) -> AsyncIterator[openai.AsyncOpenAI]:
+        """The official client, in process."""
+        app = self.app(**settings)
+        transport = httpx2.ASGITransport(app)
+        async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport) as http:
+            yield openai.AsyncOpenAI(
+                base_url="http://localhost/v1", api_key="EMPTY", http_client=http, max_retries=0, timeout=20
+            )
+
+    @contextmanager
+    def live(self, **settings: Any) -> Iterator[str]:
+        """The address of a real server in a thread of its own."""
+        app = self.app(**settings)
+        config = ServerConfig(MODEL, port=0, shutdown_s=0)
+        server = uvicorn.Server(uvicorn_config(app, config))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            while not server.started and thread.is_alive():
+                thread.join(0.005)
+            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        finally:
+            self.model.gate.set()
+            server.should_exit = True
+            thread.join()
