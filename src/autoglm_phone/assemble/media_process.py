@@ -1,0 +1,140 @@
+"""The media process: decoders, screen reader and transcriber, in a process of its own (`python -m` this module).
+
+Its config and its door are here too, for the server's side; that side never imports what loads a model.
+"""
+
+import ctypes
+import dataclasses
+import os
+import resource
+import sys
+from pathlib import Path
+
+import msgspec
+
+from autoglm_phone.core.media import Image, Waveform
+from autoglm_phone.core.module import ModuleInfo
+from autoglm_phone.ipc.child import ChildSocket, run_child
+from autoglm_phone.ipc.process import ProcessOptions
+from autoglm_phone.media.limits import MediaLimits
+from autoglm_phone.reading.door import DoorLimits, MediaProcess
+from autoglm_phone.reading.messages import MediaModality
+from autoglm_phone.reading.worker import Sense, picture_sense, serve, sound_sense
+
+MODULE = "autoglm_phone.assemble.media_process"
+
+_PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class VisionConfig(msgspec.Struct, frozen=True):
+    """The screen reader. info: as its bundle describes it; what it takes in memory is measured at loading."""
+
+    info: ModuleInfo
+    threads: int = 1
+
+
+class SpeechConfig(msgspec.Struct, frozen=True):
+    """The transcriber over the whisper model in `folder`. info: as for vision."""
+
+    info: ModuleInfo
+    folder: str
+    threads: int = 1
+
+
+class MediaProcessConfig(msgspec.Struct, frozen=True):
+    """What the server tells the process at start, as JSON. Sizes in bytes.
+
+    max_address_space bounds what a hostile medium can make a decoder ask for. Both modules and a few large pictures
+    were seen to take 1.3 GB of it.
+    """
+
+    vision: VisionConfig | None = None
+    speech: SpeechConfig | None = None
+    limits: MediaLimits = MediaLimits()
+    cache_bytes: int = 16 << 20
+    max_waiting_bytes: int = 256 << 20
+    max_address_space: int = 4 << 30
+
+    @property
+    def modalities(self) -> frozenset[MediaModality]:
+        wanted: dict[MediaModality, object] = {"vision": self.vision, "speech": self.speech}
+        return frozenset(modality for modality, module in wanted.items() if module is not None)
+
+    @property
+    def threads(self) -> int:
+        return max((module.threads for module in (self.vision, self.speech) if module is not None), default=1)
+
+
+def media_door(config: MediaProcessConfig, *, nice: int = 10, limits: DoorLimits | None = None) -> MediaProcess:
+    """The door to a media process with this config. nice: how far it steps back behind the decoder, 0 to 19."""
+    threads = str(config.threads)
+    env = {
+        # numpy's BLAS and CTranslate2's OpenMP would take a thread per core, and spin between their calls
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "KMP_BLOCKTIME": "0",
+    }
+    options = ProcessOptions(env=env, nice=nice)
+    return MediaProcess(MODULE, msgspec.json.encode(config), config.modalities, options=options, limits=limits)
+
+
+def main(child: ChildSocket, config_json: bytes) -> None:
+    config = msgspec.json.decode(config_json, type=MediaProcessConfig)
+    limit_damage(config.max_address_space)
+    senses: dict[MediaModality, Sense] = {}
+    if config.vision is not None:
+        senses["vision"] = _load_vision(config.vision, config.limits)
+    if config.speech is not None:
+        senses["speech"] = _load_speech(config.speech, config.limits)
+    serve(child, senses, cache_bytes=config.cache_bytes, max_waiting_bytes=config.max_waiting_bytes)
+
+
+def limit_damage(max_address_space: int) -> None:
+    """What hostile bytes cannot do from here: exhaust the machine's memory, or gain rights through a setuid file."""
+    resource.setrlimit(resource.RLIMIT_AS, (max_address_space, max_address_space))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        # where memory runs out, this process goes first: it is replaced and loses nothing but its cache
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def _load_vision(config: VisionConfig, limits: MediaLimits) -> Sense:
+    before_bytes = _resident_bytes()
+    # Here and in _load_speech, not at the top: the server's side imports this file for its config alone.
+    from autoglm_phone.media.image import decode_image
+    from autoglm_phone.models.vision.screen_reader import ScreenReader
+
+    reader = ScreenReader(threads=config.threads)
+
+    def decode(data: bytes, param: str) -> Image:
+        return decode_image(data, limits, param=param)
+
+    return picture_sense(_measured(config.info, before_bytes), decode, reader)
+
+
+def _load_speech(config: SpeechConfig, limits: MediaLimits) -> Sense:
+    before_bytes = _resident_bytes()
+    from autoglm_phone.media.audio import decode_sound
+    from autoglm_phone.models.speech.transcriber import Transcriber
+
+    reader = Transcriber(Path(config.folder), threads=config.threads)
+
+    def decode(data: bytes, param: str) -> Waveform:
+        return decode_sound(data, limits, param=param)
+
+    return sound_sense(_measured(config.info, before_bytes), decode, reader)
+
+
+def _measured(info: ModuleInfo, before_bytes: int) -> ModuleInfo:
+    return dataclasses.replace(info, memory_bytes=_resident_bytes() - before_bytes)
+
+
+def _resident_bytes() -> int:
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * _PAGE_BYTES
+
+
+if __name__ == "__main__":
+    run_child(main)
