@@ -196,7 +196,9 @@ class SupervisedProcess:
                     [*interpreter, "-m", self._module, str(theirs.fileno()), str(os.getpid())],
                     pass_fds=(theirs.fileno(),),
                     stdin=subprocess.DEVNULL,
-                    start_new_session=True,
+                    # A group of its own, so that Ctrl-C passes it by, but our session: Linux shares the processor
+                    # out among sessions first (sched(7), autogroup), and in one of its own nice would mean nothing.
+                    process_group=0,
                     env=_child_environment(os.environ, self._options.env or {}),
                 )
                 if self._options.nice:  # its threads come later and inherit it
