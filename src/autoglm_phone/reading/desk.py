@@ -18,7 +18,6 @@ from autoglm_phone.reading.messages import (
     Failed,
     FromMedia,
     JobId,
-    Lane,
     MediaModality,
     ReadJob,
     Refused,
@@ -31,11 +30,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """A decoded medium, ready to be read."""
+    """A decoded medium, ready to be read. duration_s is 0 for a picture."""
 
     digest: Digest
     size_bytes: int
     read: Callable[[], Reading]
+    duration_s: float = 0.0
 
 
 class Hands(Protocol):
@@ -164,15 +164,12 @@ class Desk:
         for modality, queue in self._to_read.items():
             if queue and modality not in self._reading:
                 reading = self._reading[modality] = queue.popleft()
-                self._begin(modality, reading.waiters[0].job.param)
+                self._hands.send(WorkBegan(modality, reading.waiters[0].job.param, reading.prepared.duration_s))
                 self._hands.read(modality, reading.prepared)
         if self._to_prepare and self._preparing is None and self._waiting_bytes <= self._max_waiting_bytes:
             self._preparing = self._to_prepare.popleft()
-            self._begin("decoding", self._preparing.job.param)
+            self._hands.send(WorkBegan("decoding", self._preparing.job.param))
             self._hands.prepare(self._preparing.job)
-
-    def _begin(self, lane: Lane, param: str) -> None:
-        self._hands.send(WorkBegan(lane, param))
 
     @property
     def _waiting_bytes(self) -> int:

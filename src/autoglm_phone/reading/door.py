@@ -44,7 +44,10 @@ _REFUSALS: dict[str, type[RequestError]] = {
 
 @dataclass(frozen=True)
 class DoorLimits:
-    """max_work_s bounds one decoding or one reading, not the time in the queue; past it the process is replaced."""
+    """max_work_s bounds one decoding or one reading, not the time in the queue; past it the process is replaced.
+
+    A sound may take its own length on top: beside a busy decoder five minutes of speech take more than one.
+    """
 
     max_jobs: int = 64
     max_pending_bytes: int = 256 << 20
@@ -165,8 +168,8 @@ class MediaProcess:
         match message:
             case Ready(infos):
                 self.infos = infos
-            case WorkBegan(lane, param):
-                limit_s = self._limits.max_work_s
+            case WorkBegan(lane, param, media_s):
+                limit_s = self._limits.max_work_s + media_s
                 reason = f"{param} kept its {lane} thread busy for more than {limit_s:g} s"
                 self._busy[lane] = asyncio.get_running_loop().call_later(limit_s, self._process.kill, reason)
             case WorkEnded(lane):

@@ -36,10 +36,14 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class WorkBegan(msgspec.Struct, frozen=True, tag=True):
-    """Sent before the work starts, so that the door sees a hang even if nothing else can be sent."""
+    """Sent before the work starts, so that the door sees a hang even if nothing else can be sent.
+
+    media_s: how long the sound is that is read; 0 for everything else.
+    """
 
     lane: Lane
     param: str
+    media_s: float = 0.0
 
 
 class WorkEnded(msgspec.Struct, frozen=True, tag=True):

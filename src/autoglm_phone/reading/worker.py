@@ -51,7 +51,7 @@ def picture_sense(info: ModuleInfo, decode: Callable[[bytes, str], Image], reade
 def sound_sense(info: ModuleInfo, decode: Callable[[bytes, str], Waveform], reader: SpeechReader) -> Sense:
     def prepare(data: bytes, param: str) -> Prepared:
         sound = decode(data, param)
-        return Prepared(sound.digest, sound.samples.nbytes, partial(reader.read, sound))
+        return Prepared(sound.digest, sound.samples.nbytes, partial(reader.read, sound), sound.duration_s)
 
     return Sense(info, prepare)
 

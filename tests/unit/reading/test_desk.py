@@ -11,7 +11,6 @@ from autoglm_phone.reading.messages import (
     Failed,
     FromMedia,
     JobId,
-    Lane,
     MediaModality,
     ReadJob,
     Refused,
@@ -26,7 +25,7 @@ class Bench:
 
     def __init__(self, cache_bytes: int = 1 << 20, max_waiting_bytes: int = 1 << 20) -> None:
         self.answers: list[Done | Refused | Failed] = []
-        self.began: list[tuple[Lane, str]] = []
+        self.began: list[WorkBegan] = []
         self.preparing: list[ReadJob] = []
         self.reading: list[tuple[MediaModality, Prepared]] = []
         self.desk = Desk(MODULES, ReadingCache(cache_bytes), self, max_waiting_bytes=max_waiting_bytes)
@@ -35,7 +34,7 @@ class Bench:
         if isinstance(message, Done | Refused | Failed):
             self.answers.append(message)
         elif isinstance(message, WorkBegan):
-            self.began.append((message.lane, message.param))
+            self.began.append(message)
 
     def prepare(self, job: ReadJob) -> None:
         self.preparing.append(job)
@@ -51,7 +50,7 @@ class Bench:
 
     def end_preparing(self, error: Exception | None = None) -> None:
         medium = self.preparing.pop().data.decode()
-        prepared = Prepared(Digest(f"medium {medium}"), 100, lambda: Reading(medium, ""))
+        prepared = Prepared(Digest(f"medium {medium}"), 100, lambda: Reading(medium, ""), 1.5)
         self.desk.prepared(error or prepared, 0.25)
 
     def end_reading(self, modality: MediaModality = "vision", error: Exception | None = None) -> None:
@@ -70,7 +69,7 @@ def test_one_job_is_decoded_then_read() -> None:
     bench.end_preparing()
     bench.end_reading()
     assert bench.answers == [Done(JobId(1), "cat", "", Digest("medium cat"), MODULES["vision"], False, 3.25)]
-    assert bench.began == [("decoding", "part 1"), ("vision", "part 1")]
+    assert bench.began == [WorkBegan("decoding", "part 1"), WorkBegan("vision", "part 1", 1.5)]
 
 
 def test_same_medium_in_flight_is_read_once_and_answered_to_all() -> None:

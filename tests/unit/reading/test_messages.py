@@ -33,6 +33,7 @@ def test_messages_to_the_process_survive_the_way(message: ToMedia) -> None:
     [
         Ready((INFO,)),
         WorkBegan("decoding", "messages[0]"),
+        WorkBegan("speech", "messages[0]", 2.5),
         WorkEnded("speech"),
         Done(JobId(3), "文字", "one line", Digest("a" * 64), Digest("b" * 64), True, 0.5),
         Refused(JobId(4), "MediaTooLarge", "too large"),
