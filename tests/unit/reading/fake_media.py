@@ -4,7 +4,7 @@ say WORD #MARK    reads as WORD; MARK makes other bytes of the same medium
 gate PATH         reads when somebody has written to the fifo PATH
 refuse, fail      the decoder refuses, fails
 refuse late       the reader refuses
-hang              the reader never ends
+hang              the reader never ends; in a sound too (one sample a byte, 16 kHz)
 """
 
 import threading
@@ -61,7 +61,10 @@ class FakeReader:
 @dataclass
 class FakeEar:
     def read(self, sound: Waveform) -> Reading:
-        return Reading(bytes(sound.samples.astype(np.uint8)).decode(), f"{len(sound.samples)} samples")
+        text = bytes(sound.samples.astype(np.uint8)).decode()
+        if text.startswith("hang"):
+            threading.Event().wait()
+        return Reading(text, f"{len(sound.samples)} samples")
 
 
 def main(child: ChildSocket, config: bytes) -> None:

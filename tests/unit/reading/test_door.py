@@ -146,6 +146,15 @@ def test_hung_reading_is_ended_and_named() -> None:
     run(test())
 
 
+def test_sound_may_take_its_own_length_on_top() -> None:
+    async def test() -> None:
+        async with running(door(limits=DoorLimits(max_work_s=0.05))) as media:
+            with pytest.raises(WorkerDied, match=r"its speech thread busy for more than 0\.25 s"):
+                await media.read_sound(b"hang".ljust(3_200), param="part 1")
+
+    run(test())
+
+
 def test_errors_of_a_medium_reach_its_reader_only() -> None:
     async def test() -> None:
         async with running(door()) as media:
