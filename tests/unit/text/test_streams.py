@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,36 +33,42 @@ def split(pieces: list[str], *, starts_inside: bool) -> tuple[str, str]:
 
 
 @given(cut_texts(), st.booleans())
-def test_reasoning_does_not_depend_on_the_cuts_and_no_tag_leaks(pieces: list[str], starts_inside: bool) -> None:
+def test_reasoning_does_not_depend_on_the_cuts_and_nothing_is_lost(pieces: list[str], starts_inside: bool) -> None:
     whole = "".join(pieces)
     reasoning, content = split(pieces, starts_inside=starts_inside)
     assert (reasoning, content) == split([whole], starts_inside=starts_inside)
-    texts = re.split("</?(?:think|answer)>", whole)
-    assert re.sub(r"\s", "", "".join(texts)) == "".join(
-        char for _, char in sorted(_characters(whole, starts_inside)) if not char.isspace()
-    )
-    assert len(re.sub(r"\s", "", reasoning + content)) == len(re.sub(r"\s", "", "".join(texts)))
+    assert sorted(_without_tags(reasoning + content)) == sorted(_without_tags(whole))
 
 
-def _characters(whole: str, _starts_inside: bool) -> list[tuple[int, str]]:
-    kept = []
-    at = 0
-    while at < len(whole):
-        if tag := re.match("</?(?:think|answer)>", whole[at:]):
-            at += tag.end()
-        else:
-            kept.append((at, whole[at]))
-            at += 1
-    return kept
+def _without_tags(text: str) -> str:
+    return re.sub(r"</?(?:think|answer)>|\s", "", text)
 
 
-def test_the_forms_that_models_write() -> None:
-    assert split(["<think>why</think>\n\nthat"], starts_inside=False) == ("why", "that")
-    assert split(["why\n</think>that"], starts_inside=True) == ("why\n", "that")
-    assert split(["<think>why</think><answer>do(x)</answer>"], starts_inside=False) == ("why", "do(x)")
-    assert split(["never closed"], starts_inside=True) == ("never closed", "")
-    assert split(["no tags, a < b"], starts_inside=False) == ("", "no tags, a < b")
-    assert split(["stray</think> tag"], starts_inside=False) == ("", "straytag")
+@pytest.mark.parametrize(
+    ("said", "starts_inside", "expected"),
+    [
+        ("<think>why</think>\n\nthat", False, ("why", "that")),
+        ("\n <think>\nwhy</think>that", False, ("why", "that")),
+        ("why\n</think>that", True, ("why\n", "that")),
+        ("<think>\nwhy</think>that", True, ("why", "that")),
+        ("<think>why</think><answer>do(x)</answer>", False, ("why", "do(x)")),
+        ("<answer>\ndo(x)</answer>\n", False, ("", "do(x)")),
+        ("why <answer>that</answer></think>", True, ("why ", "that")),
+        ("<think>a</think><think>b</think>c", False, ("ab", "c")),
+        ("never closed", True, ("never closed", "")),
+        ("<think>never <closed </thin", False, ("never <closed </thin", "")),
+        ("</think>that", False, ("", "that")),
+        ("  indented, a < b\n", False, ("", "  indented, a < b\n")),
+        ("<thin air", False, ("", "<thin air")),
+        ("Put it between <think> and </think>.", False, ("", "Put it between <think> and </think>.")),
+        ("<think>x</think>Write <answer>.", False, ("x", "Write <answer>.")),
+        ("", False, ("", "")),
+        (" \n", False, ("", " \n")),
+    ],
+)
+def test_the_forms_that_models_write(said: str, starts_inside: bool, expected: tuple[str, str]) -> None:
+    assert split([said], starts_inside=starts_inside) == expected
+    assert split(list(said), starts_inside=starts_inside) == expected
 
 
 @given(cut_texts(st.text("abc", max_size=20)), st.lists(st.text("abc", max_size=5), max_size=4))
