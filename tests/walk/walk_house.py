@@ -57,13 +57,17 @@ class FakeModel:
         self.is_asked.set()
         self.gate.wait(20)
         at = max(i for i in range(len(values)) if list(values[i : i + len(OPENING)]) == OPENING)
-        said = values[at + len(OPENING) :]
-        prompt = bytes(int(value) for value in values[:at] if int(value) < 256).decode()
+        prompt, said = _bytes(values[:at]), _bytes(values[at + len(OPENING) :])
         if not said:
-            self.prompts.append(prompt)
-        text = bytes(int(value) for value in values[_last(values[:at], START) : at] if int(value) < 256)
+            self.prompts.append(prompt.decode())
+        text = _bytes(values[_last(values[:at], START) : at])
         answer = b"You said: " + text.removeprefix(b"user\n").strip()
-        return TokenId(answer[len(said)] if len(said) < len(answer) else int(END))
+        said = said.rpartition(b"<answer>")[2].lstrip()  # behind a thought, if there is one
+        return TokenId(answer[len(said)] if answer.startswith(said) and said != answer else int(END))
+
+
+def _bytes(values: Sequence[str]) -> bytes:
+    return bytes(int(value) for value in values if int(value) < 256)
 
 
 def _last(values: Sequence[str], wanted: str) -> int:
