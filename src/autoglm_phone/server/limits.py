@@ -36,7 +36,7 @@ class OriginCheck:
             for name, address in (("Host", f"//{headers.get('host', 'localhost')}"), ("Origin", headers.get("origin"))):
                 if address is not None and not self._is_ours(address):
                     shown = address.removeprefix("//")[:100]
-                    error = ForeignOrigin(f"{name} {shown!r} is not this machine; --allowed-host lets other names in")
+                    error = ForeignOrigin(f"{name} {shown!r} is not this machine; --allowed-hosts lets other names in")
                     await error_response(error)(scope, receive, send)
                     return
         await self._app(scope, receive, send)
