@@ -42,7 +42,8 @@ class ChatService:
         times = ChatTimes(time.monotonic())
         try:
             readings = await self._read_media(request)
-            built = self._builder.build(request, readings)
+            # A long prompt takes tens of milliseconds; other streams go on meanwhile.
+            built = await asyncio.to_thread(self._builder.build, request, readings)
             times.prompt_tokens = len(built.prompt)
             yield Started(len(built.prompt), built.dropped_messages)
             async with aclosing(self._answer(request, built, times)) as deltas:

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from autoglm_phone.chat.chat_request import ChatRequest, Truncation
 from autoglm_phone.chat.media_text import MediaPart, is_chinese, media_text
-from autoglm_phone.chat.window import TurnSize, num_dropped_turns
+from autoglm_phone.chat.window import TurnSize, num_dropped_turns, too_long
 from autoglm_phone.core.conversation import AudioPart, ImagePart, Message, Part, TextPart
 from autoglm_phone.core.module import MediaReading
 from autoglm_phone.core.prompt import Prompt
@@ -59,6 +59,7 @@ class PromptBuilder:
         lead = _thought_lead(messages) if request.enable_thinking else ""
         opening = f"{THINK}\n{lead}" if request.enable_thinking else ""
         texts = [TemplateMessage(m.role, self._text(m, readings, n)) for n, m in _numbered(messages)]
+        self._refuse_hopeless(system, texts, limit, truncation)
         tokens = self._template.tokenize([system, *texts], opening=opening)
         dropped = 0
         if len(tokens) > limit:
@@ -74,6 +75,16 @@ class PromptBuilder:
             thought_lead=lead,
         )
 
+    def _refuse_hopeless(
+        self, system: TemplateMessage, texts: Sequence[TemplateMessage], limit: int, truncation: Truncation
+    ) -> None:
+        """Spare the work of tokenising megabytes that cannot fit by their length alone."""
+        first = _turns(texts)[-1][0] if texts and truncation == "auto" else 0
+        num_chars = len(system.text) + sum(len(text.text) for text in texts[first:])
+        at_least = num_chars // self._tokenizer.longest_token_chars
+        if at_least > limit:
+            raise too_long(f"the prompt has more than {at_least} tokens", limit, truncation)
+
     def _reserve(self, truncation: Truncation) -> int:
         """Tokens kept free for the answer: a share where turns may go, little where a refusal is the alternative."""
         return self._config.max_model_len // 4 if truncation == "auto" else MIN_ANSWER_TOKENS
@@ -83,7 +94,7 @@ class PromptBuilder:
 
         With an answer's tag opened the small decoder answers; without, it starts another thought or ends its turn.
         """
-        closed = self._template.continue_turn(thought.strip(), f"\n{END_THINK}\n{ANSWER}\n")
+        closed = self._template.continue_turn(thought.rstrip(), f"\n{END_THINK}\n{ANSWER}\n")
         prompt = Prompt((*built.prompt.tokens, *closed))
         return prompt, min(built.max_tokens - num_generated, self._config.max_model_len - len(prompt))
 
@@ -101,12 +112,13 @@ class PromptBuilder:
         self, system: TemplateMessage, texts: Sequence[TemplateMessage], limit: int, truncation: Truncation, total: int
     ) -> int:
         """How many of the oldest messages go."""
-        fixed = len(self._template.tokenize([system]))
+        bare = TemplateMessage("system", "")  # stands for the real one: a turn's size does not depend on it
+        frame = len(self._template.tokenize([bare]))
         turns = [
-            TurnSize(len(self._template.tokenize([system, *texts[start:end]])) - fixed, end - start)
+            TurnSize(len(self._template.tokenize([bare, *texts[start:end]])) - frame, end - start)
             for start, end in _turns(texts)
         ]
-        fixed = max(fixed, total - sum(turn.tokens for turn in turns))  # joined texts may take a token more
+        fixed = total - sum(turn.tokens for turn in turns)
         dropped = num_dropped_turns(fixed, turns, limit, truncation)
         return sum(turn.num_messages for turn in turns[:dropped])
 

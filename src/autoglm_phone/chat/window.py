@@ -30,15 +30,10 @@ def num_dropped_turns(fixed: int, turns: Sequence[TurnSize], limit: int, truncat
     """
     total = fixed + sum(turn.tokens for turn in turns)
     if truncation == "error" and total > limit:
-        raise ContextLengthExceeded(
-            f"context_length_exceeded: the prompt has {total} tokens, the limit is {limit}; shorten it, send "
-            f'"truncation": "auto", or start the server with a larger --max-model-len'
-        )
+        raise too_long(f"the prompt has {total} tokens", limit, truncation)
     if turns and fixed + turns[-1].tokens > limit:
-        raise ContextLengthExceeded(
-            f"context_length_exceeded: the newest message and the system prompt have {fixed + turns[-1].tokens} "
-            f"tokens, the limit is {limit}; shorten them or start the server with a larger --max-model-len"
-        )
+        newest = fixed + turns[-1].tokens
+        raise too_long(f"the newest turn and the system prompt have {newest} tokens", limit, truncation)
     first, size = 0, fixed
     for index, turn in enumerate(turns):
         size += turn.tokens
@@ -47,3 +42,13 @@ def num_dropped_turns(fixed: int, turns: Sequence[TurnSize], limit: int, truncat
                 size -= turns[first].tokens
                 first += 1
     return first
+
+
+def too_long(what: str, limit: int, truncation: Truncation) -> ContextLengthExceeded:
+    """The limit is what the window leaves beside some room for the answer."""
+    way_out = 'shorten it, send "truncation": "auto",' if truncation == "error" else "shorten them"
+    return ContextLengthExceeded(
+        f"context_length_exceeded: {what}, the limit is {limit} (the window less room for an answer); {way_out} "
+        f"or start the server with a larger --max-model-len",
+        param="messages",
+    )
