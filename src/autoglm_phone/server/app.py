@@ -39,7 +39,12 @@ def create_app(services: Services, config: ServerConfig, lifespan: Lifespan | No
         app.include_router(router)
     app.include_router(page_routes())
     # The last added is the outermost: headers and the last catch, origin, key, body, routes.
-    app.add_middleware(BodyLimit, max_bytes=config.max_body_bytes, timeout_s=config.body_timeout_s)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=config.max_body_bytes,
+        max_open_bytes=config.max_open_bytes,
+        timeout_s=config.body_timeout_s,
+    )
     app.add_middleware(KeyCheck, api_key=config.api_key)
     app.add_middleware(OriginCheck, config=config)
     app.add_middleware(Edge)

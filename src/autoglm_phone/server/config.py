@@ -30,6 +30,7 @@ class ServerConfig:
     api_key              asked for on /v1/* and /metrics; None lets everybody in
     allowed_hosts        further values of the Host header on a loopback address; "*" allows all
     max_body_bytes       a request; its pictures and sounds, fetched ones included, may have as much once decoded
+    max_open_bytes       the bodies of all requests that are being answered, together
     max_media_parts      pictures and sounds of one request
     max_connections      beyond these a connection is told 503
     body_timeout_s       the longest that a client may take to send a body
@@ -49,6 +50,7 @@ class ServerConfig:
     api_key: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     max_body_bytes: int = 32 << 20
+    max_open_bytes: int = 256 << 20
     max_media_parts: int = 32
     max_connections: int = 512
     body_timeout_s: float = 60.0

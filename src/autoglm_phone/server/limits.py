@@ -3,12 +3,13 @@
 import asyncio
 import hmac
 from contextlib import suppress
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from autoglm_phone.core.errors import RequestError, Unauthorized
+from autoglm_phone.core.errors import Overloaded, RequestError, Unauthorized
 from autoglm_phone.server.config import ServerConfig, is_loopback_host
 from autoglm_phone.server.errors import BodyTooLarge, BodyTooSlow, ForeignOrigin, error_response
 
@@ -68,48 +69,65 @@ class KeyCheck:
 
 
 class BodyLimit:
-    """Reads the body for the routes: counted as it comes, whatever Content-Length says, and not for ever."""
+    """Reads the body for the routes: counted as it comes, whatever Content-Length says, and not for ever.
 
-    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
+    The bodies of all requests that are being read or answered may have max_open_bytes together.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, max_open_bytes: int, timeout_s: float) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_open_bytes = max_open_bytes
         self._timeout_s = timeout_s
+        self._open_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        body = _Body()
+        try:
+            if await self._has_read(scope, receive, send, body):
+                await self._app(scope, _replay(body.chunks, receive), send)
+        finally:
+            self._open_bytes -= body.num_bytes
+
+    async def _has_read(self, scope: Scope, receive: Receive, send: Send, body: "_Body") -> bool:
+        """False if the client was refused, or has left."""
         try:
             length = _header(scope, b"content-length")
             if length.isdigit() and int(length) > self._max_bytes:
                 raise self._too_large()
-            body = await self._read(receive)
+            return await self._read(receive, body)
         except RequestError as error:
-            await self._refuse(error, scope, receive, send)
-            return
-        if body is not None:
-            await self._app(scope, _replay(body, receive), send)
+            await self._refuse(error, receive, send)
+            return False
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        """None if the client has left in the middle."""
-        chunks: list[bytes] = []
-        num_bytes = 0
+    async def _read(self, receive: Receive, body: "_Body") -> bool:
+        """False if the client has left in the middle."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 while True:
                     message = await receive()
                     if message["type"] != "http.request":
-                        return None
-                    chunks.append(message.get("body", b""))
-                    num_bytes += len(chunks[-1])
-                    if num_bytes > self._max_bytes:
-                        raise self._too_large()
+                        return False
+                    self._take(message.get("body", b""), body)
                     if not message.get("more_body", False):
-                        return b"".join(chunks)
+                        return True
         except TimeoutError:
             raise BodyTooSlow(f"the body did not arrive within {self._timeout_s:g} s") from None
 
-    async def _refuse(self, error: RequestError, scope: Scope, receive: Receive, send: Send) -> None:
+    def _take(self, chunk: bytes, body: "_Body") -> None:
+        if body.num_bytes + len(chunk) > self._max_bytes:
+            raise self._too_large()
+        others_bytes = self._open_bytes - body.num_bytes
+        if others_bytes > 0 and self._open_bytes + len(chunk) > self._max_open_bytes:
+            raise Overloaded(f"{self._open_bytes} bytes of requests are being answered; try again")
+        body.chunks.append(chunk)
+        body.num_bytes += len(chunk)
+        self._open_bytes += len(chunk)
+
+    async def _refuse(self, error: RequestError, receive: Receive, send: Send) -> None:
         """Answer, swallow some more of the body, close.
 
         Who closes on a client that is still sending resets the connection, and the client may never see the answer;
@@ -140,8 +158,14 @@ async def _swallow(receive: Receive) -> None:
                 num_bytes += len(message.get("body", b""))
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Give the body once; what follows is the hang-up."""
+@dataclass
+class _Body:
+    chunks: list[bytes] = field(default_factory=list)
+    num_bytes: int = 0
+
+
+def _replay(chunks: list[bytes], receive: Receive) -> Receive:
+    """Give the body once and keep nothing of it; what follows is the hang-up."""
     is_given = False
 
     async def receive_again() -> Message:
@@ -149,6 +173,8 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         if is_given:
             return await receive()
         is_given = True
+        body = b"".join(chunks)
+        chunks.clear()
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive_again

@@ -1,10 +1,11 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import pytest
-from scripted_services import House, asked
+from scripted_services import HELLO, House, ScriptedChat, asked
 from starlette.types import Message
 
 KEY = "s3cret"
@@ -70,6 +71,29 @@ def test_a_body_over_the_limit_is_413_also_in_chunks_of_unknown_number() -> None
 def test_a_body_of_exactly_the_limit_is_read() -> None:
     body = b'{"messages": [{"role": "user", "content": "x"}]}'
     assert House().post(body, max_body_bytes=len(body)).status_code == 200
+
+
+def test_all_bodies_together_are_bounded_and_given_back() -> None:
+    body = json.dumps(asked()).encode()
+    gate = asyncio.Event()
+    chat = ScriptedChat((gate, *HELLO))
+
+    async def test() -> list[int]:
+        async with House(chat).client(max_open_bytes=len(body) + 10) as client:
+            first = asyncio.create_task(client.post("/v1/chat/completions", content=body))
+            await chat.is_waiting.wait()
+            second = await client.post("/v1/chat/completions", content=body)
+            assert second.headers["retry-after"]
+            gate.set()
+            statuses = [(await first).status_code, second.status_code]
+            third = await client.post("/v1/chat/completions", content=body)
+            return [*statuses, third.status_code]
+
+    async def bounded() -> list[int]:
+        async with asyncio.timeout(20):
+            return await test()
+
+    assert asyncio.run(bounded()) == [200, 429, 200]
 
 
 def call(messages: Iterator[Message], **settings: Any) -> list[Message]:

@@ -34,7 +34,9 @@ def chat_routes(services: Services, config: ServerConfig) -> APIRouter:
 
     @router.post("/v1/chat/completions")
     async def create_chat_completion(request: Request) -> Response:
-        wire, ignored = read_fields(parse_object(await request.body()), config)
+        # `request.body()` would keep a copy for as long as the answer is streamed.
+        body = b"".join([chunk async for chunk in request.stream()])
+        wire, ignored = read_fields(parse_object(body), config)
         _check_ready(services)
         form = AnswerForm(f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), config.model_id)
         headers = {"x-request-id": form.id, **_ignored_header(ignored)}

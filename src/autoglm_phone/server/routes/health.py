@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from autoglm_phone import __version__
 from autoglm_phone.core.errors import NotReady
-from autoglm_phone.server.errors import answer_of
+from autoglm_phone.server.errors import ANSWERS
 from autoglm_phone.server.services import Services
 
 _RETRY_AFTER_S = 2
@@ -17,7 +17,7 @@ _RETRY_AFTER_S = 2
 def health_routes(services: Services) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/health")
+    @router.api_route("/health", methods=["GET", "HEAD"])
     async def health() -> JSONResponse:
         """200 while chats are answered; without the media process that is so for text alone: "degraded"."""
         engine = services.engine.status()
@@ -33,8 +33,7 @@ def health_routes(services: Services) -> APIRouter:
             else {"state": media.state, "error": media.error, "restarts": media.restarts},
         }
         if engine.state != "ready":
-            status = answer_of(NotReady("")).status
-            return JSONResponse(body, status, {"retry-after": str(_RETRY_AFTER_S)})
+            return JSONResponse(body, ANSWERS[NotReady].status, {"retry-after": str(_RETRY_AFTER_S)})
         body["status"] = "ok" if media is None or media.state == "ready" else "degraded"
         return JSONResponse(body)
 

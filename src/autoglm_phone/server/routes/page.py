@@ -15,7 +15,7 @@ _HEADERS = {"cache-control": "no-cache"}
 def page_routes() -> APIRouter:
     router = APIRouter()
 
-    @router.get("/")
+    @router.api_route("/", methods=["GET", "HEAD"])
     async def page() -> FileResponse:
         return FileResponse(WEB / "index.html", headers=_HEADERS)
 
