@@ -21,7 +21,21 @@ from benchmarks.servers import OURS, PEER, free_port, our_command, peer_command,
 
 Samples = dict[str, float]
 LONG_PROMPT_TOKENS = 1500
-WORDS = "river stone window paper garden copper letter morning shadow market silver engine bridge forest".split()
+MEDIA_AT_ONCE = 5
+WORDS = (
+    "river",
+    "stone",
+    "window",
+    "paper",
+    "garden",
+    "copper",
+    "letter",
+    "morning",
+    "shadow",
+    "market",
+    "silver",
+    "bridge",
+)
 
 
 def user(text: str) -> dict[str, Any]:
@@ -94,18 +108,22 @@ async def streams_while_media_are_read(client: ChatClient, media: list[dict[str,
     }
 
 
-def media_parts(folder: Path) -> list[dict[str, Any]]:
-    """Three screenshots and two clips, as content parts."""
-    pictures = sorted(folder.glob("screens/*.png"))[:3]
-    sounds = sorted(folder.glob("audio/barista_dev/*.wav"))[:2]
+def media_parts(folder: Path, number: int) -> list[dict[str, Any]]:
+    """Three screenshots and two clips as content parts, others in each round: none is in the cache."""
+    pictures = _window(sorted(folder.glob("screens/*.[pj][np]g")), number, 3)
+    sounds = _window(sorted(folder.glob("audio/barista_dev/*.wav")), number, 2)
     parts: list[dict[str, Any]] = []
     for path in pictures:
-        url = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+        url = "data:image/*;base64," + base64.b64encode(path.read_bytes()).decode()
         parts.append({"type": "image_url", "image_url": {"url": url}})
     for path in sounds:
         data = base64.b64encode(path.read_bytes()).decode()
         parts.append({"type": "input_audio", "input_audio": {"data": data, "format": "wav"}})
     return parts
+
+
+def _window(files: list[Path], number: int, size: int) -> list[Path]:
+    return files[number * size : (number + 1) * size]
 
 
 def report(rounds: dict[str, list[Samples]]) -> list[str]:
@@ -147,10 +165,9 @@ async def measure(arguments: argparse.Namespace, log_folder: Path) -> tuple[dict
                 rounds[side].append(samples)
                 print(f"round {number + 1} {side}: {json.dumps(samples)}", flush=True)
             if arguments.media is not None:
-                media = media_parts(arguments.media)
-                shifted = media if number == 0 else []  # later rounds would find them in the cache
-                if shifted:
-                    rounds[OURS][-1] |= await streams_while_media_are_read(clients[OURS], shifted, seed + 900)
+                media = media_parts(arguments.media, number)
+                if len(media) == MEDIA_AT_ONCE:
+                    rounds[OURS][-1] |= await streams_while_media_are_read(clients[OURS], media, seed + 900)
         facts["resident bytes, ours"] = resident_bytes(process.pid)
         facts["resident bytes, peer"] = resident_bytes(peer_process.pid)
         for client in clients.values():
