@@ -28,7 +28,7 @@ def decode_base64(text: str, *, max_bytes: int, param: str) -> bytes:
 
 def _decode(text: str) -> bytes:
     try:
-        return binascii.a2b_base64(text, strict_mode=True)  # what nearly everybody sends, 8 times as fast as the way below
+        return binascii.a2b_base64(text, strict_mode=True)  # as nearly everybody sends it, and 8 times as fast
     except (binascii.Error, ValueError):
         digits = _WHITESPACE.sub("", text).translate(_TO_STANDARD_ALPHABET).rstrip("=")
         return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
