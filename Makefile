@@ -15,10 +15,10 @@ serve: ## start the server on 127.0.0.1:8000 (ARGS="--port 9000" are passed on)
 	sh run_autoglm_server.sh $(ARGS)
 
 test: check parts ## everything a change must pass: check, unit, real parts, browser
-	$(BIN)/python -m pytest
+	AUTOGLM_REQUIRE_PARTS=1 $(BIN)/python -m pytest
 
 test-all: check parts ## as test, with the long runs
-	$(BIN)/python -m pytest -m ""
+	AUTOGLM_REQUIRE_PARTS=1 $(BIN)/python -m pytest -m ""
 
 check: tools ## what can be said without running: format, lint, types, layers, generated docs
 	$(BIN)/ruff format --check .

@@ -11,8 +11,18 @@ from autoglm_phone.core.errors import SetupError
 from autoglm_phone.settings.fields import Settings
 
 PREFIX = "AUTOGLM_"
-# Variables of this name that are no settings: where things are. Those of tests begin with AUTOGLM_TEST_.
-OTHER_VARIABLES = frozenset({"AUTOGLM_CONFIG", "AUTOGLM_HOME", "AUTOGLM_VENV"})
+# Variables of this name that are no settings: where things are, and what the tests are told.
+OTHER_VARIABLES = frozenset(
+    {
+        "AUTOGLM_CONFIG",
+        "AUTOGLM_HOME",
+        "AUTOGLM_VENV",
+        "AUTOGLM_CHROMIUM",
+        "AUTOGLM_REQUIRE_PARTS",
+        "AUTOGLM_SCREENSHOTS",
+    }
+)
+TEST_PREFIX = "AUTOGLM_TEST_"
 
 
 def flag_of(field: str) -> str:
@@ -60,7 +70,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
     for name, value in environ.items():
         if name in known:
             values[known[name]] = value
-        elif name.startswith(PREFIX) and name not in OTHER_VARIABLES and not name.startswith("AUTOGLM_TEST_"):
+        elif name.startswith(PREFIX) and name not in OTHER_VARIABLES and not name.startswith(TEST_PREFIX):
             raise SetupError(f"{name} is set and means nothing; docs/configuration.md lists the variables")
     return values
 
