@@ -1,8 +1,9 @@
 # The few commands people use. Recipes for Python run in the virtual environment that scripts/setup.sh keeps in order.
 
-VENV ?= $(CURDIR)/.venv
-export AUTOGLM_VENV := $(VENV)
-BIN := $(VENV)/bin
+# relative, so that a repository in a folder with a space in its name works too
+AUTOGLM_VENV ?= .venv
+export AUTOGLM_VENV
+BIN := $(AUTOGLM_VENV)/bin
 SETUP := sh scripts/setup.sh
 
 .DEFAULT_GOAL := help
