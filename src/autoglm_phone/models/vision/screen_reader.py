@@ -3,9 +3,11 @@
 The models lie in rapidocr's wheel; nothing is ever downloaded. Called by the media process.
 """
 
+import contextlib
 import importlib.util
 import math
 import os
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from autoglm_phone.models.vision.reading_order import TextLine, to_reading_order
 ARCH = "pp-ocr"
 VERSION = "6-small"
 LIMITS = "reads words and where they stand; icons, photographs and colours are not seen"
+MORE_TEXT = "There are more words in this picture than were read."
 NO_TEXT = "There is no readable text in this picture. Nothing else in it can be seen."
 
 _DETECTOR, _RECOGNIZER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
@@ -30,9 +33,13 @@ _DETECTOR, _RECOGNIZER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 # memory goes with the pixels that the detector sees at once. Over 13 real screens, one thread, letters lost of 2480
 # against finding at full size, by the detector's size for 1080x2400: 720x1600 16; 576x1280 33, signs of the status
 # bar mostly; 432x960 60. Boxes of tappable text: 26 of 29 at each, the other three are switches without words.
-_MAX_SHORT_SIDE_PX, _MAX_PIXELS = 1200, 8_000_000
+_MAX_SHORT_SIDE_PX, _MAX_WIDTH_PX, _MAX_PIXELS = 1200, 2400, 8_000_000
 _DETECTOR_SHORT_SIDE_PX = 576
 _MAX_DETECTOR_PIXELS = 576 * 640
+# A screen holds 20 lines, a dense page 100. The bounds on their number and on their width by height keep hostile
+# pictures from taking minutes or gigabytes: the recognizer takes about 30 kB a pixel of a line 48 pixels high.
+_MAX_LINES, _MAX_LINE_SHAPE = 250, 60
+_MIN_SCORE = 0.5
 # Thinner than this there is no letter, and the detector's grid of 32 pixels would round it away.
 _MIN_SIDE_PX = 8
 
@@ -58,11 +65,11 @@ class ScreenReader:
 
     def __init__(self, *, threads: int = 1) -> None:
         self.files = module_files()
-        # Here and not at the top: the message of module_files comes first. These two lines are rapidocr's whole door.
+        # Here and not at the top: the message of module_files comes first.
         from rapidocr import RapidOCR
-        from rapidocr.utils.output import RapidOCROutput
+        from rapidocr.main import RapidOCRError
 
-        self._output = RapidOCROutput
+        self._nothing_found = RapidOCRError
         self._ocr = RapidOCR(
             params={
                 "Global.log_level": "critical",
@@ -81,48 +88,70 @@ class ScreenReader:
         )
         # rapidocr loads each model when it first runs: here, not in somebody's request
         blank = np.full((64, 320, 3), 255, np.uint8)
-        self._ocr(blank, use_det=True, use_cls=False, use_rec=True)
-        self._ocr(blank, use_det=False, use_cls=False, use_rec=True)
+        with contextlib.suppress(RapidOCRError):
+            self._ocr.detect_and_crop(blank, {})
+        self._ocr.recognize_txt([blank])
 
     def read(self, image: Image) -> Reading:
         shape = "square" if image.width == image.height else "portrait" if image.height > image.width else "landscape"
         try:
-            lines = self._find_all(_to_readable_size(image.pixels))
+            lines, is_whole = self._read_lines(_to_readable_size(image.pixels))
         finally:
             return_free_memory()
-        text = "\n".join(f"[{line.x},{line.y}] {line.text}" for line in to_reading_order(lines))
-        return Reading(text or NO_TEXT, f"{image.width}x{image.height} pixels, {shape}")
+        rows = [f"[{line.x},{line.y}] {line.text}" for line in to_reading_order(lines)]
+        if not is_whole:
+            rows.append(MORE_TEXT)
+        return Reading("\n".join(rows) or NO_TEXT, f"{image.width}x{image.height} pixels, {shape}")
 
-    def _find_all(self, pixels: NDArray[np.uint8]) -> list[TextLine]:
+    def _read_lines(self, pixels: NDArray[np.uint8]) -> tuple[list[TextLine], bool]:
+        """The lines, and whether they are all that there are."""
         height, width = pixels.shape[:2]
+        lines: list[TextLine] = []
         if min(height, width) < _MIN_SIDE_PX:
-            return []
+            return lines, True
         scale = min(1.0, _DETECTOR_SHORT_SIDE_PX / min(height, width))
         max_rows = max(1, int(_MAX_DETECTOR_PIXELS / (scale * scale * width)))
-        lines = []
+        num_left = _MAX_LINES
         for first, end in to_bands(pixels, max_rows):
-            for corners, words in self._find(pixels[first:end], scale):
-                lines.append(TextLine.from_corners(corners + np.array([0, first]), words, width=width, height=height))
-        return lines
+            corners, crops = self._find(pixels[first:end], scale)
+            for box, words in zip(corners, self._recognize(crops[:num_left]), strict=False):
+                if words:
+                    lines.append(TextLine.from_corners(np.add(box, (0, first)), words, width=width, height=height))
+            num_left -= len(crops)
+            if num_left < 0:
+                return lines, False
+        return lines, True
 
-    def _find(self, band: NDArray[np.uint8], scale: float) -> list[tuple[NDArray[np.float64], str]]:
-        """Corners (4, 2) in pixels of the band, and the words between them."""
+    def _find(self, band: NDArray[np.uint8], scale: float) -> tuple[NDArray[np.float64], list[NDArray[np.uint8]]]:
+        """Where words are, as corners (num_lines, 4, 2) in pixels of the band, and the lines themselves."""
         assert self._ocr.text_det is not None
         self._ocr.text_det.limit_side_len = round(max(band.shape) * scale)
-        # the library takes OpenCV's order of colours, and keeps the switches of its last call
-        found = self._ocr(np.ascontiguousarray(band[:, :, ::-1]), use_det=True, use_cls=False, use_rec=True)
-        if not isinstance(found, self._output) or found.boxes is None or found.txts is None:
+        padding: dict[str, dict[str, int]] = {}
+        try:
+            # the library takes OpenCV's order of colours
+            crops, found = self._ocr.detect_and_crop(np.ascontiguousarray(band[:, :, ::-1]), padding)
+        except self._nothing_found:
+            return np.zeros((0, 4, 2)), []
+        margin = padding["padding_1"]
+        return np.asarray(found.boxes, np.float64) - (margin["left"], margin["top"]), crops
+
+    def _recognize(self, crops: list[NDArray[np.uint8]]) -> list[str]:
+        """The words of each line; nothing where the model is not sure."""
+        if not crops:
             return []
-        return [
-            (np.asarray(box, np.float64), " ".join(words.split()))
-            for box, words in zip(found.boxes, found.txts, strict=True)
-            if words.strip()
-        ]
+        cuts = [math.ceil(crop.shape[1] / crop.shape[0] / _MAX_LINE_SHAPE) for crop in crops]
+        pieces = [piece for crop, num in zip(crops, cuts, strict=True) for piece in np.array_split(crop, num, axis=1)]
+        read = self._ocr.recognize_txt(pieces)
+        scored = zip(read.txts or (), read.scores, strict=True)
+        sure = (words if score >= _MIN_SCORE else "" for words, score in scored)
+        return [" ".join("".join(islice(sure, num)).split()) for num in cuts]
 
 
 def _to_readable_size(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = pixels.shape[:2]
-    scale = min(_MAX_SHORT_SIDE_PX / min(height, width), math.sqrt(_MAX_PIXELS / (width * height)))
+    scale = min(
+        _MAX_SHORT_SIDE_PX / min(height, width), _MAX_WIDTH_PX / width, math.sqrt(_MAX_PIXELS / (width * height))
+    )
     if scale >= 1:
         return pixels
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

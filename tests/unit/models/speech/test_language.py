@@ -1,0 +1,16 @@
+from autoglm_phone.models.speech.language import language_name, to_simplified, word_space
+
+
+def test_chinese_becomes_simplified() -> None:
+    assert to_simplified("打開設置,關閉藍牙", "zh") == "打开设置,关闭蓝牙"
+    assert to_simplified("打开设置", "zh") == "打开设置"
+    assert to_simplified("開", "yue") == "开"
+
+
+def test_other_languages_keep_their_characters() -> None:
+    assert to_simplified("電話を開く", "ja") == "電話を開く"
+
+
+def test_names_and_spaces() -> None:
+    assert (language_name("en"), language_name("haw")) == ("English", "language haw")
+    assert (word_space("en"), word_space("zh")) == (" ", "")
