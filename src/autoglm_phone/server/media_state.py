@@ -1,5 +1,6 @@
 """How the media process is, as /health and /metrics tell it."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 
@@ -17,3 +18,7 @@ class MediaState(Protocol):
 
     @property
     def error(self) -> str: ...
+
+    @property
+    def busy(self) -> Collection[str]:
+        """What it is doing now: decoding, vision, speech."""

@@ -14,6 +14,7 @@ from autoglm_phone.server.media_state import MediaState
 _FIRST_TOKEN_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 30, 60)
 _NEXT_TOKEN_S = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5)
 _MODULE_S = (0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 60)
+_LANES = ("decoding", "vision", "speech")
 _TOKENS = (16, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 
 
@@ -102,6 +103,8 @@ class _MediaCollector(Collector):
         status = self._status()
         yield GaugeMetricFamily("autoglm_media_ready", "1 while media are read", float(status.state == "ready"))
         yield CounterMetricFamily("autoglm_media_restarts", "Lives the media process has lost", status.restarts)
+        lanes = {lane: float(lane in status.busy) for lane in _LANES}
+        yield _gauge("media_busy", "1 while the media process decodes, or a module of it reads", "lane", **lanes)
 
 
 def _gauge(name: str, text: str, label: str, **values: float) -> GaugeMetricFamily:

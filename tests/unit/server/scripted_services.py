@@ -78,6 +78,7 @@ class FakeMediaState:
     pid: int | None = 4712
     restarts: int = 0
     error: str = ""
+    busy: frozenset[str] = frozenset()
 
 
 @dataclass

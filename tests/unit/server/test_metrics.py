@@ -50,6 +50,8 @@ def test_two_servers_do_not_add_up() -> None:
 
 def test_media_process_is_asked_when_read() -> None:
     metrics = ServerMetrics()
-    metrics.watch_media(FakeMedia(FakeMediaState(restarts=2)).status)
+    metrics.watch_media(FakeMedia(FakeMediaState(restarts=2, busy=frozenset({"vision"}))).status)
+    assert 'autoglm_media_busy{lane="vision"} 1.0' in metrics.render().decode()
+    assert 'autoglm_media_busy{lane="speech"} 0.0' in metrics.render().decode()
     assert value(metrics, "media_restarts_total") == 2
     assert value(metrics, "media_ready") == 1
