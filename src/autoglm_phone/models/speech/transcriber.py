@@ -32,7 +32,7 @@ _FULL_WINDOW_S = 30
 # Whisper learnt on windows of 30 s, and the encoder takes most of the time. On a short window it is three times as
 # fast, but repeats itself or guesses where too little silence follows the speech: of 78 spoken values 63 were heard
 # with 1 s of it, 64 with 3 s, 67 with 6 s in 12 s or more, 70 with the full window. So the short one goes first and
-# the full one hears again what the short one doubted: see _is_doubtful.
+# the full one hears again what the short one doubted (_Hearing.is_doubtful): 69 together.
 _MIN_WINDOW_S, _TRAILING_SILENCE_S = 12, 6
 _MAX_SPEECH_S = 28
 # The voice detector takes a whole sound at once: 220 MB for 300 s, 35 MB for 60 s.
