@@ -13,7 +13,7 @@ from PIL import Image as PillowImage
 from autoglm_phone.core.media import Image
 from autoglm_phone.media.image import decode_image
 from autoglm_phone.media.limits import MediaLimits
-from autoglm_phone.models.vision.screen_reader import MORE_TEXT, NO_TEXT, ScreenReader
+from autoglm_phone.models.vision.screen_reader import MORE_TEXT, ScreenReader
 
 pytestmark = pytest.mark.real
 ROOT = Path(__file__).parents[2]
@@ -73,7 +73,7 @@ def test_a_picture_without_words_is_said_to_hold_none(reader: ScreenReader) -> N
         np.repeat(np.tile(ramp, (600, 1))[:, :, np.newaxis], 3, axis=2),
     ):
         reading = reader.read(Image(pixels))
-        assert reading.text == NO_TEXT
+        assert reading.text == ""
         assert reading.summary == "800x600 pixels, landscape"
 
 

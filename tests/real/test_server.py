@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import openai
+import PIL.Image
 import pytest
 from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
@@ -155,6 +156,41 @@ def test_a_picture_and_a_sound_in_extra_body_through_langchain(
     assert "country" in str(answer.content)
     assert answer.usage_metadata is not None
     assert answer.usage_metadata["input_token_details"]["audio"] > 10
+
+
+@pytest.mark.parametrize(
+    ("screen", "question", "words"),
+    [
+        ("clockyou_en_1.png", "What time is it?", ["1:26"]),
+        ("hail_zh_1.png", "列出屏幕上的文字。", ["安全中心资源", "壁纸"]),
+        ("qbitcontroller_en_1.png", "List the words on this screen.", ["qBitController", "archlinux"]),
+    ],
+)
+def test_answers_hold_the_words_of_real_screens(
+    client: openai.OpenAI, extra_data: Path, screen: str, question: str, words: list[str]
+) -> None:
+    answer = ask(client, question, extra_body={"images": [data_uri(extra_data / "screens" / screen)]}, max_tokens=200)
+    assert all(word in answer for word in words)
+
+
+def test_our_own_sample_screen_and_clip_serve_where_no_other_data_is(client: openai.OpenAI) -> None:
+    samples = Path(__file__).parents[1] / "samples"
+    screen = {"images": [data_uri(samples / "settings_screen.png")]}
+    assert "Bluetooth" in ask(client, "List the words on this screen.", extra_body=screen, max_tokens=120)
+    clip = "data:audio/flac;base64," + base64.b64encode((samples / "open_settings.flac").read_bytes()).decode()
+    assert "ettings" in ask(client, "Repeat what was said.", extra_body={"audio": clip}, max_tokens=60)
+
+
+@pytest.mark.parametrize(
+    ("question", "admission"), [("What animal is this?", "cannot see"), ("图片里是什么?", "看不到")]
+)
+def test_what_a_picture_without_words_shows_is_not_made_up(
+    client: openai.OpenAI, question: str, admission: str
+) -> None:
+    file = io.BytesIO()
+    PIL.Image.effect_noise((320, 240), 60).convert("RGB").save(file, "PNG")
+    uri = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    assert admission in ask(client, question, extra_body={"images": [uri]}, max_tokens=60)
 
 
 def test_silence_is_not_made_into_words(client: openai.OpenAI) -> None:

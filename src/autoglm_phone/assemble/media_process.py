@@ -84,10 +84,11 @@ def main(child: ChildSocket, config_json: bytes) -> None:
     config = msgspec.json.decode(config_json, type=MediaProcessConfig)
     limit_damage(config.max_address_space)
     senses: dict[MediaModality, Sense] = {}
-    if config.vision is not None:
-        senses["vision"] = _load_vision(config.vision, config.limits)
+    # Speech first: turning its weights to int8 is the peak of the loading, lower while nothing else is there.
     if config.speech is not None:
         senses["speech"] = _load_speech(config.speech, config.limits)
+    if config.vision is not None:
+        senses["vision"] = _load_vision(config.vision, config.limits)
     serve(child, senses, cache_bytes=config.cache_bytes, max_waiting_bytes=config.max_waiting_bytes)
 
 

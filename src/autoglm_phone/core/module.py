@@ -31,7 +31,7 @@ class ModuleInfo:
 class Reading:
     """What a transcriber made of one medium: plain text, never special tokens.
 
-    text        the span that stands in the prompt for the medium; may be empty for a silent sound
+    text        the span that stands in the prompt for the medium; empty if it holds no words
     summary     one short line about the medium itself: size and orientation, or length and language
     """
 

@@ -25,7 +25,6 @@ ARCH = "pp-ocr"
 VERSION = "6-small"
 LIMITS = "reads words and where they stand; icons, photographs and colours are not seen"
 MORE_TEXT = "There are more words in this picture than were read."
-NO_TEXT = "There is no readable text in this picture. Nothing else in it can be seen."
 
 _DETECTOR, _RECOGNIZER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 
@@ -101,7 +100,7 @@ class ScreenReader:
         rows = [f"[{line.x},{line.y}] {line.text}" for line in to_reading_order(lines)]
         if not is_whole:
             rows.append(MORE_TEXT)
-        return Reading("\n".join(rows) or NO_TEXT, f"{image.width}x{image.height} pixels, {shape}")
+        return Reading("\n".join(rows), f"{image.width}x{image.height} pixels, {shape}")
 
     def _read_lines(self, pixels: NDArray[np.uint8]) -> tuple[list[TextLine], bool]:
         """The lines, and whether they are all that there are."""
