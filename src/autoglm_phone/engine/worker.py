@@ -22,14 +22,15 @@ def serve(channel: Channel, loop: EngineLoop) -> None:
         if not loop.has_work:
             loop.check_invariants()
             channel.wait()
-        for frame in channel.receive_ready():
+        frames = channel.receive_ready()
+        for frame in frames:
             _handle(frame, loop)
         if channel.is_closed:
             return
-        if loop.has_work:
-            events = loop.step()
-            if events or not loop.has_work:
-                channel.send(encode(Events(events, loop.load())))
+        events = loop.step() if loop.has_work else []
+        if events or frames or not loop.has_work:
+            # Also without events: after an abort nothing else would tell that there is room again.
+            channel.send(encode(Events(events, loop.load())))
 
 
 def _handle(frame: bytes, loop: EngineLoop) -> None:

@@ -94,9 +94,9 @@ def test_a_leaver_frees_its_slot(door: Door) -> None:
         async with door() as engine:
             async with aclosing(engine.generate(ask("leaver", max_tokens=3000))) as events:
                 await anext(events)
-            await answer(engine, ask("next"))
             await until(lambda: engine.status().running == 0)
             assert engine.status().waiting == 0
+            assert len(await answer(engine, ask("next"))) == 20
 
     run(leave())
 
