@@ -38,6 +38,10 @@ WORDS = (
 )
 
 
+# Sent to both, because each has another default, and the work is to be the same.
+SYSTEM = {"role": "system", "content": "You are a helpful assistant."}
+
+
 def user(text: str) -> dict[str, Any]:
     return {"role": "user", "content": text}
 
@@ -49,12 +53,12 @@ def made_up_text(seed: int, num_words: int) -> str:
 
 
 async def single_stream(client: ChatClient, seed: int) -> Samples:
-    stream = await client.chat([user(made_up_text(seed, 150))], 128)
+    stream = await client.chat([SYSTEM, user(made_up_text(seed, 150))], 128)
     return {"decode, 1 stream [tok/s]": stream.decode_tokens_per_s}
 
 
 async def eight_streams(client: ChatClient, seed: int) -> Samples:
-    streams = await asyncio.gather(*(client.chat([user(made_up_text(seed + k, 40))], 64) for k in range(8)))
+    streams = await asyncio.gather(*(client.chat([SYSTEM, user(made_up_text(seed + k, 40))], 128) for k in range(8)))
     start = min(stream.start_s for stream in streams)
     end = max(stream.token_s[-1] for stream in streams)
     decode_start = max(stream.token_s[0] for stream in streams)
@@ -66,7 +70,7 @@ async def eight_streams(client: ChatClient, seed: int) -> Samples:
 
 
 async def two_turns(client: ChatClient, seed: int) -> Samples:
-    turns = [user(made_up_text(seed, LONG_PROMPT_TOKENS))]
+    turns = [SYSTEM, user(made_up_text(seed, LONG_PROMPT_TOKENS))]
     cold = await client.chat(turns, 16)
     turns += [{"role": "assistant", "content": cold.text}, user("And what else?")]
     warm = await client.chat(turns, 16)
@@ -76,9 +80,9 @@ async def two_turns(client: ChatClient, seed: int) -> Samples:
 async def streams_while_a_prompt_arrives(client: ChatClient, seed: int) -> Samples:
     async def intrude() -> Stream:
         await asyncio.sleep(1.5)
-        return await client.chat([user(made_up_text(seed + 50, LONG_PROMPT_TOKENS))], 8)
+        return await client.chat([SYSTEM, user(made_up_text(seed + 50, LONG_PROMPT_TOKENS))], 8)
 
-    running_streams = [client.chat([user(made_up_text(seed + k, 20))], 200) for k in range(3)]
+    running_streams = [client.chat([SYSTEM, user(made_up_text(seed + k, 20))], 200) for k in range(3)]
     *streams, long = await asyncio.gather(*running_streams, intrude())
     gaps = sorted(gap for stream in streams for gap in stream.gaps_s)
     return {
@@ -97,9 +101,11 @@ async def streams_while_media_are_read(client: ChatClient, media: list[dict[str,
 
     async def attach(part: dict[str, Any]) -> Stream:
         await asyncio.sleep(1.0)
-        return await client.chat([{"role": "user", "content": [part, {"type": "text", "text": "What is this?"}]}], 8)
+        return await client.chat(
+            [SYSTEM, {"role": "user", "content": [part, {"type": "text", "text": "What is this?"}]}], 8
+        )
 
-    running_streams = [client.chat([user(made_up_text(seed + k, 20))], 200) for k in range(3)]
+    running_streams = [client.chat([SYSTEM, user(made_up_text(seed + k, 20))], 200) for k in range(3)]
     streams = (await asyncio.gather(*running_streams, *map(attach, media)))[:3]
     gaps = sorted(gap for stream in streams for gap in stream.gaps_s)
     return {
@@ -155,7 +161,9 @@ async def measure(arguments: argparse.Namespace, log_folder: Path) -> tuple[dict
         clients = {side: ChatClient(f"http://127.0.0.1:{port}") for side, port in ports.items()}
         for client in clients.values():
             await client.wait_until_healthy()
-            await client.chat([user("Hello")], 16)  # both sides have touched their weights before the clock starts
+            await client.chat(
+                [SYSTEM, user("Hello")], 16
+            )  # both sides have touched their weights before the clock starts
         for number in range(arguments.rounds):
             seed = 1000 * (number + 1)
             for side in (OURS, PEER) if number % 2 == 0 else (PEER, OURS):

@@ -1,15 +1,18 @@
-"""How many prompt tokens may share a step, so that nobody who is streaming waits too long."""
+"""How many prompt tokens may share a step, so that nobody who is streaming waits too long for them."""
 
-from autoglm_phone.engine.config import EngineConfig
+from autoglm_phone.engine.config import MAX_CHUNK, EngineConfig
 
 MIN_CHUNK = 4
-MAX_CHUNK = 64
 FIRST_CHUNK = 16
 SMOOTHING = 0.2  # weight of the newest step; a noisy machine needs several to be believed
 
 
 class ChunkPolicy:
-    """A fixed chunk, or one that follows the measured seconds a token of steps that mix prefill and decode."""
+    """A fixed chunk, or one that costs about `step_target_s`.
+
+    A prompt token's cost is learnt from steps without running streams. Mixed steps would say less: each running
+    stream adds its own pass over the vocabulary, and a chunk that shrinks because of it only makes tokens dearer.
+    """
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
@@ -23,13 +26,11 @@ class ChunkPolicy:
             return self._config.prefill_chunk
         if self._token_s is None:
             return FIRST_CHUNK
-        room = int(self._config.step_target_s / self._token_s) - num_decoding
-        return max(MIN_CHUNK, min(room, MAX_CHUNK, self._config.prefill_chunk_idle))
+        return max(MIN_CHUNK, min(int(self._config.step_target_s / self._token_s), MAX_CHUNK))
 
     def observe(self, num_prefill: int, num_decoding: int, seconds: float) -> None:
-        """Learn from a step; those without a prompt chunk beside running streams say nothing about it."""
-        if num_prefill < MIN_CHUNK or num_decoding == 0:
+        """Learn from a step; a small or a mixed one says little about a prompt token."""
+        if num_prefill < FIRST_CHUNK or num_decoding:
             return
-        token_s = seconds / (num_prefill + num_decoding)
-        known = self._token_s
+        token_s, known = seconds / num_prefill, self._token_s
         self._token_s = token_s if known is None else known + SMOOTHING * (token_s - known)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+MAX_CHUNK = 64  # prompt tokens beside running streams, however fast the machine is
+
 
 @dataclass(frozen=True)
 class EngineConfig:
@@ -16,7 +18,7 @@ class EngineConfig:
     spill_bytes        memory for prefixes moved out of the KV cache; 0 evicts instead
     prefill_chunk      prompt tokens a step while others decode; None adapts it to `step_target_s`
     prefill_chunk_idle prompt tokens a step while nobody decodes
-    step_target_s      longest step that a running stream should wait for, when prefill_chunk is None
+    step_target_s      longest that a running stream should wait for a chunk of prompt, when prefill_chunk is None
     """
 
     max_model_len: int = 8192
@@ -40,4 +42,4 @@ class EngineConfig:
 
     @property
     def max_step_tokens(self) -> int:
-        return max(self.prefill_chunk or 0, self.prefill_chunk_idle) + self.max_running
+        return max(self.prefill_chunk or MAX_CHUNK, self.prefill_chunk_idle) + self.max_running
