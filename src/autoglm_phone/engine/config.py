@@ -26,7 +26,7 @@ class EngineConfig:
     max_running: int = 8
     max_waiting: int = 64
     max_cached: int = 16
-    idle_kv_tokens: int = 2048
+    idle_kv_tokens: int = 256
     spill_bytes: int = 96 << 20
     prefill_chunk: int | None = None
     prefill_chunk_idle: int = 128

@@ -79,7 +79,7 @@ class Settings(BaseModel):
     )
     max_cached: int = Field(default=16, ge=0, le=192, description="Finished prefixes kept in the KV cache for reuse")
     idle_kv_tokens: int = Field(
-        default=2048, ge=0, description="Tokens that finished prefixes may hold in the KV cache; the rest is spilled"
+        default=256, ge=0, description="Tokens that finished prefixes may hold in the KV cache; the rest is spilled"
     )
     spill_bytes: ByteSize = Field(
         default=ByteSize(96 << 20),
