@@ -39,7 +39,8 @@ class ChatClient:
     """One server. Greedy, and exactly max_tokens long, so that both sides do the same work."""
 
     def __init__(self, base_url: str) -> None:
-        limits = httpx.Limits(max_connections=64)
+        # A connection a request: the peer closes idle ones while the other side has its turn.
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=0)
         self._http = httpx.AsyncClient(base_url=base_url, timeout=TIMEOUT_S, limits=limits, trust_env=False)
 
     async def close(self) -> None:

@@ -46,6 +46,14 @@ def user(text: str) -> dict[str, Any]:
     return {"role": "user", "content": text}
 
 
+# Long answers of plain text. With ignore_eos a decoder soon writes control tokens, which have no text to be timed by.
+COUNTING = (
+    "Count from 1 to 300, separated by commas.",
+    "Write the numbers from 1 to 400.",
+    "Count up from 100 to 500.",
+)
+
+
 def made_up_text(seed: int, num_words: int) -> str:
     """About one token a word; another text for each seed, so that no cache helps by chance."""
     words = [WORDS[(seed * 7 + i * i + i * seed) % len(WORDS)] for i in range(num_words)]
@@ -82,7 +90,7 @@ async def streams_while_a_prompt_arrives(client: ChatClient, seed: int) -> Sampl
         await asyncio.sleep(1.5)
         return await client.chat([SYSTEM, user(made_up_text(seed + 50, LONG_PROMPT_TOKENS))], 8)
 
-    running_streams = [client.chat([SYSTEM, user(made_up_text(seed + k, 20))], 200) for k in range(3)]
+    running_streams = [client.chat([SYSTEM, user(f"{text} ({seed})")], 200) for text in COUNTING]
     *streams, long = await asyncio.gather(*running_streams, intrude())
     gaps = sorted(gap for stream in streams for gap in stream.gaps_s)
     return {
@@ -105,7 +113,7 @@ async def streams_while_media_are_read(client: ChatClient, media: list[dict[str,
             [SYSTEM, {"role": "user", "content": [part, {"type": "text", "text": "What is this?"}]}], 8
         )
 
-    running_streams = [client.chat([SYSTEM, user(made_up_text(seed + k, 20))], 200) for k in range(3)]
+    running_streams = [client.chat([SYSTEM, user(f"{text} ({seed})")], 200) for text in COUNTING]
     streams = (await asyncio.gather(*running_streams, *map(attach, media)))[:3]
     gaps = sorted(gap for stream in streams for gap in stream.gaps_s)
     return {
@@ -169,7 +177,8 @@ async def measure(arguments: argparse.Namespace, log_folder: Path) -> tuple[dict
             for side in (OURS, PEER) if number % 2 == 0 else (PEER, OURS):
                 samples: Samples = {}
                 for index, take in enumerate(MEASURES):
-                    samples |= await take(clients[side], seed + 100 * index)
+                    if arguments.only in (None, take.__name__):
+                        samples |= await take(clients[side], seed + 100 * index)
                 rounds[side].append(samples)
                 print(f"round {number + 1} {side}: {json.dumps(samples)}", flush=True)
             if arguments.media is not None:
@@ -189,6 +198,7 @@ def main() -> None:
     parser.add_argument("--gguf", type=Path, required=True, help="the same decoder's file, for the peer")
     parser.add_argument("--media", type=Path, help="folder with screens/*.png and audio/barista_dev/*.wav")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=[take.__name__ for take in MEASURES], help="one measure instead of all")
     parser.add_argument("--out", type=Path, help="write all samples here as JSON")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
