@@ -74,8 +74,10 @@ class EngineFacts(msgspec.Struct, tag=True, frozen=True):
 
 
 class Events(msgspec.Struct, tag=True, frozen=True):
+    """load None: nothing came or went, so it is about what it was."""
+
     events: list[tuple[RequestId, TokenEvent]]
-    load: EngineLoad
+    load: EngineLoad | None
 
 
 ToWorker = Submit | Abort

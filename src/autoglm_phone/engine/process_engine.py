@@ -75,7 +75,8 @@ class ProcessEngine:
         message = decode_from_worker(frame)
         match message:
             case Events():
-                self._load = message.load
+                if message.load is not None:
+                    self._load = message.load
                 for request_id, event in message.events:
                     self._open.deliver(request_id, event)
             case EngineFacts():

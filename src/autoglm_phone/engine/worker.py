@@ -28,9 +28,10 @@ def serve(channel: Channel, loop: EngineLoop) -> None:
         if channel.is_closed:
             return
         events = loop.step() if loop.has_work else []
-        if events or frames or not loop.has_work:
-            # Also without events: after an abort nothing else would tell that there is room again.
-            channel.send(encode(Events(events, loop.load())))
+        # Counting cells takes a while, so it is done when a request has come, gone, or been aborted.
+        has_changed = bool(frames) or not loop.has_work or any(event.finish for _, event in events)
+        if events or has_changed:
+            channel.send(encode(Events(events, loop.load() if has_changed else None)))
 
 
 def _handle(frame: bytes, loop: EngineLoop) -> None:
