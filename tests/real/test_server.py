@@ -289,12 +289,14 @@ def test_when_the_engine_is_killed_four_streams_hear_of_it_and_the_next_request_
 def test_when_the_media_process_is_killed_the_waiter_hears_of_it_and_the_next_picture_is_read(
     server: RunningServer, client: openai.OpenAI, extra_data: Path
 ) -> None:
-    picture = {"images": [data_uri(extra_data / "screens" / "qbitcontroller_en_1.png")]}
+    # Not shown to this server by any other test: a cached reading would not keep it busy.
+    picture = {"images": [data_uri(extra_data / "screens" / "daysleft_en_1.png")]}
+    media_pid = health(server).json()["media_pid"]
     with concurrent.futures.ThreadPoolExecutor() as pool:
         waiting = pool.submit(ask, client, "What is on this screen?", extra_body=picture, max_tokens=16)
         while 'autoglm_media_busy{lane="vision"} 1.0' not in metrics(server) and not waiting.done():
             time.sleep(0.02)
-        os.kill(health(server).json()["media_pid"], signal.SIGKILL)
+        os.kill(media_pid, signal.SIGKILL)
         with pytest.raises(openai.APIStatusError, match="died while reading"):
             waiting.result()
     server.wait_until_healthy()
