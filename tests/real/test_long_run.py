@@ -27,10 +27,9 @@ def resident_bytes(pid: int) -> int:
 
 def test_memory_is_flat_over_two_thousand_requests(server: RunningServer) -> None:
     async def load(numbers: range) -> None:
-        client = openai.AsyncOpenAI(base_url=server.api, api_key="EMPTY", max_retries=0)
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(number: int) -> None:
+        async def one(client: openai.AsyncOpenAI, number: int) -> None:
             async with gate:
                 await client.chat.completions.create(
                     model="autoglm-phone-nano",
@@ -38,7 +37,8 @@ def test_memory_is_flat_over_two_thousand_requests(server: RunningServer) -> Non
                     max_tokens=4,
                 )
 
-        await asyncio.gather(*(one(number) for number in numbers))
+        async with openai.AsyncOpenAI(base_url=server.api, api_key="EMPTY", max_retries=0) as client:
+            await asyncio.gather(*(one(client, number) for number in numbers))
 
     # The caches are filled by the first part; after that nothing may grow.
     asyncio.run(load(range(REQUESTS // 4)))

@@ -254,21 +254,21 @@ def test_when_the_engine_is_killed_four_streams_hear_of_it_and_the_next_request_
     server: RunningServer, client: openai.OpenAI
 ) -> None:
     async def stream_until_the_end(streaming: asyncio.Barrier) -> str:
-        aclient = openai.AsyncOpenAI(base_url=server.api, api_key="EMPTY", max_retries=0)
-        stream = await aclient.chat.completions.create(
-            model="autoglm-phone-9b",
-            messages=[{"role": "user", "content": "Count to a thousand."}],
-            stream=True,
-            max_tokens=2000,
-            extra_body={"ignore_eos": True},
-        )
-        chunks = aiter(stream)
-        while not (await anext(chunks)).choices[0].delta.content:
-            pass
-        await streaming.wait()
-        with pytest.raises(openai.APIError) as caught:
-            await _exhaust(chunks)
-        return str(caught.value)
+        async with openai.AsyncOpenAI(base_url=server.api, api_key="EMPTY", max_retries=0) as aclient:
+            stream = await aclient.chat.completions.create(
+                model="autoglm-phone-9b",
+                messages=[{"role": "user", "content": "Count to a thousand."}],
+                stream=True,
+                max_tokens=2000,
+                extra_body={"ignore_eos": True},
+            )
+            chunks = aiter(stream)
+            while not (await anext(chunks)).choices[0].delta.content:
+                pass
+            await streaming.wait()
+            with pytest.raises(openai.APIError) as caught:
+                await _exhaust(chunks)
+            return str(caught.value)
 
     async def kill() -> list[str]:
         streaming = asyncio.Barrier(5)
