@@ -1,10 +1,10 @@
 """The engine process: llama.cpp over one GGUF, in a process of its own (`python -m` this module)."""
 
-import os
 from pathlib import Path
 
 import msgspec
 
+from autoglm_phone.assemble.resident import resident_bytes
 from autoglm_phone.backends.llama_cpp.backend import LlamaCppBackend
 from autoglm_phone.backends.llama_cpp.binding import LlamaLibrary
 from autoglm_phone.backends.llama_cpp.config import LlamaCppConfig
@@ -17,7 +17,6 @@ from autoglm_phone.engine.worker import serve
 from autoglm_phone.ipc.child import ChildSocket, run_child
 
 MODULE = "autoglm_phone.assemble.engine_process"
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class EngineProcessConfig(msgspec.Struct, frozen=True):
@@ -54,12 +53,6 @@ def warm_up(backend: LlamaCppBackend, num_tokens: int) -> None:
     slot = SlotId(0)
     backend.step(StepPlan((StepItem(slot, 0, (TokenId(0),) * num_tokens),)))
     backend.trim(slot, 0)
-
-
-def resident_bytes() -> int:
-    """What this process holds in memory now."""
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * PAGE_BYTES
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ Its config and its door are here too, for the server's side; that side never imp
 
 import ctypes
 import dataclasses
-import os
 import resource
 import sys
 from pathlib import Path
 
 import msgspec
 
+from autoglm_phone.assemble.resident import resident_bytes
 from autoglm_phone.core.media import Image, Waveform
 from autoglm_phone.core.module import ModuleInfo
 from autoglm_phone.ipc.child import ChildSocket, run_child
@@ -24,7 +24,6 @@ from autoglm_phone.reading.worker import Sense, picture_sense, serve, sound_sens
 MODULE = "autoglm_phone.assemble.media_process"
 
 _PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class VisionConfig(msgspec.Struct, frozen=True):
@@ -102,7 +101,7 @@ def limit_damage(max_address_space: int) -> None:
 
 
 def _load_vision(config: VisionConfig, limits: MediaLimits) -> Sense:
-    before_bytes = _resident_bytes()
+    before_bytes = resident_bytes()
     # Here and in _load_speech, not at the top: the server's side imports this file for its config alone.
     from autoglm_phone.media.image import decode_image
     from autoglm_phone.models.vision.screen_reader import ScreenReader
@@ -116,7 +115,7 @@ def _load_vision(config: VisionConfig, limits: MediaLimits) -> Sense:
 
 
 def _load_speech(config: SpeechConfig, limits: MediaLimits) -> Sense:
-    before_bytes = _resident_bytes()
+    before_bytes = resident_bytes()
     from autoglm_phone.media.audio import decode_sound
     from autoglm_phone.models.speech.transcriber import Transcriber
 
@@ -129,12 +128,7 @@ def _load_speech(config: SpeechConfig, limits: MediaLimits) -> Sense:
 
 
 def _measured(info: ModuleInfo, before_bytes: int) -> ModuleInfo:
-    return dataclasses.replace(info, memory_bytes=_resident_bytes() - before_bytes)
-
-
-def _resident_bytes() -> int:
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * _PAGE_BYTES
+    return dataclasses.replace(info, memory_bytes=resident_bytes() - before_bytes)
 
 
 if __name__ == "__main__":
