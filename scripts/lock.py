@@ -21,8 +21,10 @@ def main() -> int:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     # the package itself is built where it is installed, without a network: its build tool is locked too
     build_tool = "\n".join(project["build-system"]["requires"])
-    compile_lock("requirements.lock", ["pyproject.toml", "-", *upgrade], build_tool)
+    # the tools first: some of them hold a package back, and users get the versions that were tested
     compile_lock("requirements-dev.lock", ["pyproject.toml", "-", "--extra", "dev", *upgrade], build_tool)
+    tested = ["--constraint", "requirements-dev.lock"]
+    compile_lock("requirements.lock", ["pyproject.toml", "-", *tested, *upgrade], build_tool)
     moved = pins("requirements.lock") - pins("requirements-dev.lock")
     if moved:
         raise SystemExit(f"the development tools want other versions than users get: {sorted(moved)}")
