@@ -1,28 +1,69 @@
 """What one chat asks for, free of any wire format."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from autoglm_phone.core.conversation import Conversation
+from autoglm_phone.core.conversation import Conversation, ToolSpec
+from autoglm_phone.core.ids import TokenId
 from autoglm_phone.core.request import SamplingParams
 
 Truncation = Literal["auto", "error"]
 
 
 @dataclass(frozen=True)
+class RawPrompt:
+    """A prompt that its caller has written whole: text in which control tokens count, or tokens."""
+
+    text: str = ""
+    tokens: tuple[TokenId, ...] = ()
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """is_on None leaves it to the model. budget: tokens of the thought; None is half of what the answer may have.
+
+    is_sent: whether the thought is sent, or only thought.
+    """
+
+    is_on: bool | None = None
+    budget: int | None = None
+    is_sent: bool = True
+
+
+@dataclass(frozen=True)
+class Tools:
+    """choice: call none, what the model wants, at least one, or (`only`) the one tool of this name."""
+
+    specs: tuple[ToolSpec, ...] = ()
+    choice: Literal["none", "auto", "required"] = "auto"
+    only: str | None = None
+    is_parallel: bool = True
+
+    @property
+    def are_offered(self) -> bool:
+        return bool(self.specs) and self.choice != "none"
+
+
+@dataclass(frozen=True)
 class ChatRequest:
     """max_tokens None means the server's default, cut to what the window leaves.
 
-    truncation None means the server's default. With enable_thinking the answer is preceded by a thought,
-    which is sent only if return_reasoning is set.
+    truncation None means the server's default. grammar: what the answer behind any thought must follow
+    (`text/grammar.py`). top_logprobs as in core.request.Request. continues_last: the last message is an assistant's,
+    and the answer goes on where it stops.
     """
 
-    conversation: Conversation
+    conversation: Conversation | RawPrompt
     sampling: SamplingParams
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    stop_tokens: tuple[TokenId, ...] = ()
     ignore_eos: bool = False
     truncation: Truncation | None = None
-    enable_thinking: bool = False
-    return_reasoning: bool = True
+    thinking: Thinking = field(default_factory=Thinking)
+    tools: Tools = field(default_factory=Tools)
+    grammar: str = ""
+    num_choices: int = 1
+    top_logprobs: int | None = None
+    continues_last: bool = False
     use_default_system_prompt: bool = True

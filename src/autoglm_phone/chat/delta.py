@@ -1,8 +1,12 @@
-"""What a chat streams: one Started, then pieces of text, then exactly one Finished, always last."""
+"""What a chat streams: one Started, then pieces of its choices, each of which ends with exactly one Finished.
+
+`choice` numbers the answers of a request that asks for several (`ChatRequest.num_choices`); they come interleaved.
+"""
 
 from dataclasses import dataclass
+from typing import Literal
 
-from autoglm_phone.core.request import FinishReason
+StopReason = Literal["stop", "length", "tool_calls"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,23 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class TokenChance:
+    """A token and the natural logarithm of its probability. data: its bytes, perhaps part of a character."""
+
+    data: bytes
+    logprob: float
+
+
+@dataclass(frozen=True)
+class TokenLog:
+    """A token of the answer, and the likeliest ones at its place. offset: where it begins, in bytes of the answer."""
+
+    chosen: TokenChance
+    top: tuple[TokenChance, ...]
+    offset: int
+
+
+@dataclass(frozen=True)
 class Started:
     """The prompt is built and fits; sent before the engine answers.
 
@@ -32,17 +53,39 @@ class Started:
 @dataclass(frozen=True)
 class ReasoningDelta:
     text: str
+    choice: int = 0
 
 
 @dataclass(frozen=True)
 class ContentDelta:
+    """text may be empty where logs alone are to be told. logs: of the tokens that this text ends, if asked for."""
+
     text: str
+    choice: int = 0
+    logs: tuple[TokenLog, ...] = ()
+
+
+@dataclass(frozen=True)
+class ToolCallDelta:
+    """A piece of one call. The first of each call has its id and name, later ones only more of the arguments.
+
+    index numbers the calls of one answer from 0. arguments: the next piece of their JSON text.
+    """
+
+    index: int
+    arguments: str = ""
+    id: str | None = None
+    name: str | None = None
+    choice: int = 0
 
 
 @dataclass(frozen=True)
 class Finished:
-    reason: FinishReason
+    """usage counts this choice's tokens; all choices of a request share one prompt."""
+
+    reason: StopReason
     usage: Usage
+    choice: int = 0
 
 
-Delta = Started | ReasoningDelta | ContentDelta | Finished
+Delta = Started | ReasoningDelta | ContentDelta | ToolCallDelta | Finished

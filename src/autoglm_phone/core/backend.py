@@ -1,13 +1,13 @@
 """What computes a step: the boundary between policy (engine) and machinery (backends)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoglm_phone.core.ids import RequestId, SlotId, TokenId
-from autoglm_phone.core.request import SamplingParams
+from autoglm_phone.core.request import Request, TokenLogprobs
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +40,14 @@ class StepPlan:
 
 @dataclass(frozen=True)
 class StepResult:
-    """One drawn token for each item that asked for one."""
+    """One drawn token for each item that asked for one, with its log-probabilities if the request wants them.
+
+    failed: requests for which none could be drawn, with the reason; the others are not touched by it.
+    """
 
     sampled: dict[RequestId, TokenId]
+    logprobs: dict[RequestId, TokenLogprobs] = field(default_factory=dict)
+    failed: dict[RequestId, str] = field(default_factory=dict)
 
 
 class Backend(Protocol):
@@ -65,8 +70,8 @@ class Backend(Protocol):
     def restore(self, slot: SlotId, state: bytes | bytearray) -> None:
         """Put a saved state into the empty slot."""
 
-    def start_sampling(self, request: RequestId, params: SamplingParams, prompt: tuple[TokenId, ...]) -> None:
-        """Make the sampler of a request; it survives preemption."""
+    def start_sampling(self, request: Request) -> None:
+        """Make the sampler of a request, its grammar included; it survives preemption. Must not take long."""
 
     def stop_sampling(self, request: RequestId) -> None:
         """Free the sampler; unknown ids are ignored."""

@@ -1,7 +1,8 @@
-"""What a caller said: messages made of text, pictures and sounds, before any of it is read."""
+"""What a caller said: messages made of text, pictures and sounds, before any of it is read, and tools to be called."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -31,9 +32,31 @@ Part = TextPart | ImagePart | AudioPart
 
 
 @dataclass(frozen=True)
+class ToolSpec:
+    """A function that the model may ask to be called. parameters: a JSON schema of its arguments."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    is_strict: bool = False
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A call that an assistant asked for. arguments: JSON text, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
 class Message:
+    """tool_calls stand behind the parts of an assistant's turn; a message of role "tool" answers one of them."""
+
     role: Role
     parts: tuple[Part, ...]
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True)

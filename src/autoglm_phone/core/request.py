@@ -14,9 +14,10 @@ FinishReason = Literal["stop", "length"]
 class SamplingParams:
     """How the next token is drawn.
 
-    Order: penalties, top_k, temperature, top_p, min_p, draw. temperature 0 takes the likeliest token.
+    Order: logit_bias, penalties, top_k, temperature, top_p, min_p, draw. temperature 0 takes the likeliest token.
     top_k 0, top_p 1 and min_p 0 switch these filters off. seed None draws a fresh one.
     frequency and presence penalties count what was generated; the repetition penalty also counts the prompt.
+    logit_bias is added to the logits of its tokens before everything else.
     """
 
     temperature: float = 1.0
@@ -27,6 +28,7 @@ class SamplingParams:
     presence_penalty: float = 0.0
     repetition_penalty: float = 1.0
     seed: int | None = None
+    logit_bias: tuple[tuple[TokenId, float], ...] = ()
 
     @property
     def is_greedy(self) -> bool:
@@ -38,6 +40,8 @@ class Request:
     """len(prompt) + max_tokens never exceeds the engine's window.
 
     stop_tokens end the answer and are not part of it; an empty set is `ignore_eos`.
+    grammar: what the answer must follow, in llguidance's form (`text/grammar.py` makes it); empty for anything.
+    top_logprobs: how many of the likeliest tokens are told at each position besides the drawn one; None for nothing.
     """
 
     id: RequestId
@@ -45,6 +49,19 @@ class Request:
     sampling: SamplingParams
     max_tokens: int
     stop_tokens: frozenset[TokenId] = frozenset()
+    grammar: str = ""
+    top_logprobs: int | None = None
+
+
+@dataclass(frozen=True)
+class TokenLogprobs:
+    """Natural logarithms of the model's own probabilities, before bias, grammar, penalties and filters.
+
+    top: the likeliest tokens in falling order; the drawn one need not be among them.
+    """
+
+    logprob: float
+    top: tuple[tuple[TokenId, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,12 +70,16 @@ class TokenEvent:
 
     cached_tokens  prompt tokens that were not computed again
     queue_s        seconds between arrival at the engine and the first step that touched the request
+    logprobs       one entry a token, if they were asked for
+    error          why the request cannot go on, in words for its caller; then it is the last event
     """
 
     tokens: tuple[TokenId, ...]
     finish: FinishReason | None = None
     cached_tokens: int = 0
     queue_s: float = 0.0
+    logprobs: tuple[TokenLogprobs, ...] = ()
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +103,8 @@ class EngineStatus:
 class EngineDoor(Protocol):
     """The one door to the engine, whatever stands behind it: a thread or a process.
 
-    generate raises Overloaded or NotReady before the first event, WorkerDied or StepFailed at any time.
+    generate raises Overloaded or NotReady before the first event, WorkerDied or StepFailed at any time, and
+    InvalidRequest where a grammar proves too complex.
     Closing the generator aborts the request; its slot is free within one step.
     """
 
