@@ -1,0 +1,140 @@
+"""Tools in a prompt, older calls and their results, in the form of Hermes and Qwen2.5; and what a call looks like.
+
+Only what stands here is trusted: names, descriptions, schemas, arguments and results are plain text, so that
+`<|im_start|>` or `<tool_call>` in them names no token.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autoglm_phone.core.conversation import ToolCall, ToolSpec
+from autoglm_phone.core.errors import InvalidRequest
+from autoglm_phone.text.grammar.json_schema import ANY_OBJECT, embedded, json_schema_grammar
+from autoglm_phone.text.grammar.validated import validated
+
+CALL, END_CALL = "<tool_call>", "</tool_call>"
+
+# Qwen2.5's chat template, letter for letter.
+_BEFORE_TOOLS = (
+    "\n\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
+    "You are provided with function signatures within <tools></tools> XML tags:\n<tools>"
+)
+_BEHIND_TOOLS = (
+    "\n</tools>\n\nFor each function call, return a json object with function name and arguments within "
+    '<tool_call></tool_call> XML tags:\n<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n'
+    "</tool_call>"
+)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a prompt. Only trusted text may name control tokens."""
+
+    text: str
+    is_trusted: bool
+
+
+def tools_block(specs: Sequence[ToolSpec]) -> tuple[Piece, ...]:
+    """What stands behind the system prompt, with the blank lines between; nothing without tools."""
+    if not specs:
+        return ()
+    tools = "".join(f"\n{_dumped(_as_openai(spec))}" for spec in specs)
+    return Piece(_BEFORE_TOOLS, True), Piece(tools, False), Piece(_BEHIND_TOOLS, True)
+
+
+def assistant_calls(calls: Sequence[ToolCall], *, is_behind_text: bool = False) -> tuple[Piece, ...]:
+    """Calls at the end of an assistant's turn, each on lines of its own."""
+    pieces: list[Piece] = []
+    for index, call in enumerate(calls):
+        body = _dumped({"name": call.name, "arguments": _arguments(call.arguments)})
+        before = f"\n{CALL}\n" if index or is_behind_text else f"{CALL}\n"
+        pieces += [Piece(before, True), Piece(body, False), Piece(f"\n{END_CALL}", True)]
+    return tuple(pieces)
+
+
+def tool_results(results: Sequence[str]) -> tuple[Piece, ...]:
+    """The content of the one user turn that answers calls which belong together."""
+    pieces: list[Piece] = []
+    for index, result in enumerate(results):
+        before = "\n<tool_response>\n" if index else "<tool_response>\n"
+        pieces += [Piece(before, True), Piece(result, False), Piece("\n</tool_response>", True)]
+    return tuple(pieces)
+
+
+def tools_grammar(specs: Sequence[ToolSpec], *, only: str | None, is_required: bool, is_parallel: bool) -> str:
+    """What an answer that may call these tools looks like. Takes up to a second: not for the event loop.
+
+    only         the one tool that must be called, or None for any
+    is_required  the answer is one call, or several if is_parallel, and nothing else; `only` implies it
+    Otherwise any text, and at its end a call, or several if is_parallel. Nothing follows a call but another.
+    """
+    named = _by_name(specs)
+    if only is not None and only not in named:
+        raise InvalidRequest(f"there is no tool {only!r} among the tools", param="tool_choice")
+    wanted = named if only is None else {only: named[only]}
+    bodies = {name: _call_rule(name, _arguments_schema(spec, index)) for name, (index, spec) in wanted.items()}
+    more = f'("\\n{CALL}" call)*' if is_parallel else ""
+    rules = [
+        "%llguidance {}",
+        f'start: "{CALL}" call {more}' if is_required or only is not None else f"start: TEXT | opening call {more}",
+        # Lazy: whatever the text, at the first tag it is over. The tag may come as one token or as many.
+        f'opening[lazy]: TEXT "{CALL}"',
+        r"TEXT: /(.|\n)*/",
+        "call: " + " | ".join(f"call_{index}" for index in range(len(bodies))),
+        *(f"call_{index}: {body}" for index, body in enumerate(bodies.values())),
+    ]
+    return validated("\n".join(rules), "the list of tools", param="tools")
+
+
+def _by_name(specs: Sequence[ToolSpec]) -> dict[str, tuple[int, ToolSpec]]:
+    named: dict[str, tuple[int, ToolSpec]] = {}
+    for index, spec in enumerate(specs):
+        if spec.name in named:
+            first = named[spec.name][0]
+            raise InvalidRequest(
+                f"two tools have the name {spec.name!r}, tools[{first}] and tools[{index}]; rename one",
+                param=f"tools[{index}].function.name",
+            )
+        named[spec.name] = (index, spec)
+    return named
+
+
+def _call_rule(name: str, schema: str) -> str:
+    before = json.dumps(f'\n{{"name": "{name}", "arguments": ')
+    behind = json.dumps(f"}}\n{END_CALL}")
+    return f"{before} %json {schema} {behind}"
+
+
+def _arguments_schema(spec: ToolSpec, index: int) -> str:
+    try:
+        json_schema_grammar(_parameters(spec), param=f"tools[{index}].function.parameters")
+    except InvalidRequest:
+        if spec.is_strict:
+            raise
+        return embedded(ANY_OBJECT)
+    return embedded(_parameters(spec))
+
+
+def _parameters(spec: ToolSpec) -> Mapping[str, Any]:
+    return spec.parameters or {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+def _as_openai(spec: ToolSpec) -> dict[str, Any]:
+    described = {"description": spec.description} if spec.description else {}
+    parameters = spec.parameters or {"type": "object", "properties": {}}
+    return {"type": "function", "function": {"name": spec.name, **described, "parameters": parameters}}
+
+
+def _arguments(text: str) -> Mapping[str, Any] | str:
+    """An object, or the text itself where it is none."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, dict) else text
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
