@@ -6,13 +6,13 @@ Only what stands here is trusted: names, descriptions, schemas, arguments and re
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from autoglm_phone.core.conversation import ToolCall, ToolSpec
 from autoglm_phone.core.errors import InvalidRequest
 from autoglm_phone.text.grammar.json_schema import ANY_OBJECT, embedded, json_schema_grammar
 from autoglm_phone.text.grammar.validated import validated
+from autoglm_phone.text.piece import Piece
 
 CALL, END_CALL = "<tool_call>", "</tool_call>"
 
@@ -26,14 +26,6 @@ _BEHIND_TOOLS = (
     '<tool_call></tool_call> XML tags:\n<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n'
     "</tool_call>"
 )
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of a prompt. Only trusted text may name control tokens."""
-
-    text: str
-    is_trusted: bool
 
 
 def tools_block(specs: Sequence[ToolSpec]) -> tuple[Piece, ...]:
