@@ -28,7 +28,7 @@ class ServerConfig:
     bundle_limits        what the bundle cannot do, in words, shown by /v1/models
     default_sampling     for what a request leaves out
     api_key              asked for on /v1/* and /metrics; None lets everybody in
-    allowed_hosts        further values of the Host header on a loopback address; "*" allows all
+    allowed_hosts        further Host headers to let in; checked on a loopback address, elsewhere if set; "*" is all
     max_body_bytes       a request; its pictures and sounds, fetched ones included, may have as much once decoded
     max_open_bytes       the bodies of all requests that are being answered, together
     max_media_parts      pictures and sounds of one request

@@ -22,12 +22,13 @@ class OriginCheck:
     """Keeps web pages of other sites away from a server that is meant for this machine alone.
 
     A page may resolve its own name to 127.0.0.1 (DNS rebinding: the Host header gives it away) or post blindly to
-    a local port (the Origin header does). A server on a public address leaves both to its proxy.
+    a local port (the Origin header does). A server on a public address leaves both to its proxy, unless names are set:
+    in a container it listens on all addresses, and its port may still be published on this machine alone.
     """
 
     def __init__(self, app: ASGIApp, config: ServerConfig) -> None:
         self._app = app
-        self._is_open = not config.is_loopback or "*" in config.allowed_hosts
+        self._is_open = "*" in config.allowed_hosts or not (config.is_loopback or config.allowed_hosts)
         self._hosts = {host.lower() for host in (config.host, *config.allowed_hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -44,7 +44,8 @@ class Settings(BaseModel):
     served_model_name: Names = Field(default=(), description="Further names under which the model is served")
     strict_model: bool = Field(default=False, description="Do not answer to the name autoglm-phone-9b")
     allowed_hosts: Names = Field(
-        default=(), description="Further values of the Host header that are let in on a loopback address; * lets in all"
+        default=(),
+        description="Further Host headers to let in; checked on a loopback address, elsewhere only if set; * is all",
     )
     allow_media_urls: bool = Field(
         default=False, description="Fetch pictures and sounds from http(s) addresses (never private ones)"

@@ -160,6 +160,15 @@ def test_host_names_can_be_added_and_public_servers_do_not_ask() -> None:
     assert House().get("/health", {"Host": "phone.lan"}, host="0.0.0.0").status_code == 200
 
 
+def test_a_server_on_all_addresses_asks_once_names_are_set() -> None:
+    def status(host: str, names: tuple[str, ...]) -> int:
+        return House().get("/health", {"Host": host}, host="0.0.0.0", allowed_hosts=names).status_code
+
+    assert status("phone.lan", ("phone.lan",)) == status("127.0.0.1:8000", ("phone.lan",)) == 200
+    assert status("evil.example", ("phone.lan",)) == 403
+    assert status("evil.example", ("phone.lan", "*")) == 200
+
+
 def test_no_other_site_may_read_answers_and_every_answer_has_the_policy() -> None:
     for path in ("/", "/health", "/v1/nothing"):
         response = House().get(path, {"Origin": "http://localhost"})
