@@ -32,6 +32,8 @@ class ServerConfig:
     max_body_bytes       a request; its pictures and sounds, fetched ones included, may have as much once decoded
     max_open_bytes       the bodies of all requests that are being answered, together
     max_media_parts      pictures and sounds of one request
+    max_stored_responses  responses that `previous_response_id` can go on from; 0 stores none
+    max_stored_bytes     memory of these, with the dialogues behind them; the least recently used go first
     max_connections      beyond these a connection is told 503
     body_timeout_s       the longest that a client may take to send a body
     keep_alive_s         silence on a stream after which a comment is sent; also how long the status line of a
@@ -52,6 +54,8 @@ class ServerConfig:
     max_body_bytes: int = 32 << 20
     max_open_bytes: int = 256 << 20
     max_media_parts: int = 32
+    max_stored_responses: int = 1000
+    max_stored_bytes: int = 64 << 20
     max_connections: int = 512
     body_timeout_s: float = 60.0
     keep_alive_s: float = 5.0

@@ -23,6 +23,14 @@ class BodyTooSlow(errors.RequestError):
     pass
 
 
+class PreviousResponseNotFound(errors.RequestError):
+    pass
+
+
+class NotStored(errors.RequestError):
+    """A response, or an item of one, that is not stored here."""
+
+
 class ForeignOrigin(errors.RequestError):
     """The Host or the Origin of a browser's request is not ours."""
 
@@ -53,9 +61,13 @@ ANSWERS: Mapping[type[Exception], Answer] = {
     errors.ContextLengthExceeded: Answer(
         400, _INVALID, "context_length_exceeded", "the prompt does not fit the window"
     ),
+    PreviousResponseNotFound: Answer(
+        400, _INVALID, "previous_response_not_found", "`previous_response_id` names no stored response"
+    ),
     errors.Unauthorized: Answer(401, "authentication_error", "invalid_api_key", "the key is missing or wrong"),
     ForeignOrigin: Answer(403, "permission_error", "foreign_origin", "a web page of another site is asking"),
     errors.UnknownModel: Answer(404, _INVALID, "model_not_found", "the model name is not served here"),
+    NotStored: Answer(404, _INVALID, "not_found", "the response, or the item of one, is not stored"),
     BodyTooSlow: Answer(408, _INVALID, "body_timeout", "the body did not arrive in time"),
     errors.MediaTooLarge: Answer(
         413, _INVALID, "media_too_large", "a picture over the pixel limit, a sound over the length limit"

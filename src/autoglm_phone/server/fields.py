@@ -120,10 +120,10 @@ def extra_fields(model: BaseModel, place: str = "", path: str = "") -> Iterator[
                     yield from extra_fields(item, f"{place}{name}.", f"{path}{name}[{index}].")
 
 
-def refuse_unsupported(extra: Iterable[ExtraField]) -> None:
+def refuse_unsupported(extra: Iterable[ExtraField], unsupported: Mapping[str, Unsupported] = UNSUPPORTED) -> None:
     """Raises InvalidRequest for the first field that asks for something this server cannot do."""
     for place, path, value in extra:
-        field = UNSUPPORTED.get(place)
+        field = unsupported.get(place)
         if field is not None and value is not None and not any(_is_same(value, no_op) for no_op in field.no_op):
             hint = f": {field.hint}" if field.hint else ""
             raise InvalidRequest(f"`{path}` is not supported by this server{hint}", param=path)
