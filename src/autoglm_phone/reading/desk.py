@@ -5,18 +5,22 @@ No thread, no socket, no clock: the worker calls one method per event, always fr
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from autoglm_phone.core.errors import RequestError
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.module import Reading
+from autoglm_phone.core.transcript import Heard, HearingOptions, Transcript
 from autoglm_phone.reading.cache import CachedReading, ReadingCache
 from autoglm_phone.reading.messages import (
+    Answer,
     Done,
     Failed,
     FromMedia,
+    HeardAll,
+    HeardWindow,
     JobId,
     MediaModality,
     ReadJob,
@@ -30,12 +34,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """A decoded medium, ready to be read. duration_s is 0 for a picture."""
+    """A decoded medium, ready to be read. duration_s is 0 for a picture; hear is there for a sound."""
 
     digest: Digest
     size_bytes: int
     read: Callable[[], Reading]
     duration_s: float = 0.0
+    hear: Callable[[HearingOptions], Iterator[Heard]] | None = None
 
 
 class Hands(Protocol):
@@ -46,8 +51,11 @@ class Hands(Protocol):
     def prepare(self, job: ReadJob) -> None:
         """Decode; `Desk.prepared` is called with the outcome."""
 
-    def read(self, modality: MediaModality, prepared: Prepared) -> None:
-        """Run the module; `Desk.read` is called with the outcome."""
+    def read(self, modality: MediaModality, prepared: Prepared, hearing: HearingOptions | None) -> None:
+        """Run the module; `Desk.heard` is called with each window of a transcript, `Desk.read` with the outcome."""
+
+    def stop(self, modality: MediaModality) -> None:
+        """End the transcript that is being made before its next window."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +65,22 @@ class _Job:
     seconds: float = 0.0
 
 
+_Key = tuple[MediaModality, Digest, HearingOptions | None]
+
+
 @dataclass(eq=False)
 class _Reading:
-    """One medium to be read, for every job that holds the same pixels or samples."""
+    """One medium to be read in one way, for every job that wants that of the same pixels or samples."""
 
     modality: MediaModality
     prepared: Prepared
+    hearing: HearingOptions | None
     waiters: list[_Job] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
+
+    @property
+    def key(self) -> _Key:
+        return (self.modality, self.prepared.digest, self.hearing)
 
 
 class Desk:
@@ -83,27 +100,35 @@ class Desk:
         self._live: set[JobId] = set()
         self._to_prepare: deque[_Job] = deque()
         self._preparing: _Job | None = None
-        self._readings: dict[tuple[MediaModality, Digest], _Reading] = {}  # waiting or being read
+        self._readings: dict[_Key, _Reading] = {}  # those that may be joined: waiting or being read
         self._to_read: dict[MediaModality, deque[_Reading]] = {modality: deque() for modality in modules}
         self._reading: dict[MediaModality, _Reading] = {}
 
     def take(self, job: ReadJob, file_digest: Digest) -> None:
         """A new job has come."""
         self._live.add(job.id)
-        if hit := self._cache.get(file_digest, self._modules[job.modality]):
+        if hit := self._cache.get(file_digest, self._modules[job.modality], job.hearing):
+            self._repeat(job.id, hit)
             self._answer(_Job(job, file_digest), hit, was_cached=True)
             return
         self._to_prepare.append(_Job(job, file_digest))
         self._advance()
 
     def cancel(self, job_id: JobId) -> None:
-        """Nobody waits for this job. What has not begun is not begun; what has is finished, for the cache."""
+        """Nobody waits for this job. What has not begun is not begun; what has is finished, for the cache.
+
+        A transcript may be long: it is ended after its window.
+        """
         self._live.discard(job_id)
         self._to_prepare = deque(waiting for waiting in self._to_prepare if waiting.job.id != job_id)
-        for modality, queue in self._to_read.items():
+        for queue in self._to_read.values():
             for reading in [one for one in queue if not self._is_wanted(one)]:
                 queue.remove(reading)
-                del self._readings[modality, reading.prepared.digest]
+                del self._readings[reading.key]
+        for modality, reading in self._reading.items():
+            if reading.hearing is not None and not self._is_wanted(reading) and self._may_be_joined(reading):
+                del self._readings[reading.key]
+                self._hands.stop(modality)
         self._advance()
 
     def prepared(self, outcome: Prepared | Exception, seconds: float) -> None:
@@ -118,18 +143,25 @@ class Desk:
             self._queue_reading(job, outcome)
         self._advance()
 
-    def read(self, modality: MediaModality, outcome: Reading | Exception, seconds: float) -> None:
-        """A module has finished."""
+    def heard(self, modality: MediaModality, heard: Heard) -> None:
+        """A module has gone on by a window."""
+        reading = self._reading[modality]
+        reading.heard.append(heard)
+        for waiter in reading.waiters:
+            self._tell_heard(waiter.job.id, heard)
+
+    def read(self, modality: MediaModality, outcome: Reading | Transcript | Exception | None, seconds: float) -> None:
+        """A module has finished. None: it was stopped."""
         reading = self._reading.pop(modality)
-        digest = reading.prepared.digest
-        del self._readings[modality, digest]
+        if self._may_be_joined(reading):
+            del self._readings[reading.key]
         self._hands.send(WorkEnded(modality))
         if isinstance(outcome, Exception):
             for waiter in reading.waiters:
                 self._refuse(waiter, outcome)
-        else:
-            entry = CachedReading(outcome, digest)
-            self._cache.put(digest, self._modules[modality], entry)
+        elif outcome is not None:
+            entry = CachedReading(outcome, reading.prepared.digest)
+            self._cache.put(reading.prepared.digest, self._modules[modality], entry, reading.hearing)
             first, *joined = reading.waiters
             self._finish(_Job(first.job, first.file_digest, first.seconds + seconds), entry, was_cached=False)
             for waiter in joined:
@@ -138,26 +170,30 @@ class Desk:
 
     def check_invariants(self) -> None:
         waiting = [reading for queue in self._to_read.values() for reading in queue]
-        assert {id(one) for one in self._readings.values()} == {id(one) for one in [*waiting, *self._reading.values()]}
+        joinable = [*waiting, *(one for one in self._reading.values() if self._may_be_joined(one))]
+        assert {id(one) for one in self._readings.values()} == {id(one) for one in joinable}
+        assert all(self._may_be_joined(one) or not self._is_wanted(one) for one in self._reading.values())
         assert all(map(self._is_wanted, waiting))
         preparing = [self._preparing] if self._preparing is not None else []
-        joined = [waiter for reading in self._readings.values() for waiter in reading.waiters]
+        joined = [waiter for reading in [*waiting, *self._reading.values()] for waiter in reading.waiters]
         places = [one.job.id for one in [*self._to_prepare, *preparing, *joined]]
         assert len(places) == len(set(places))
         assert self._live <= set(places)
         self._cache.check_invariants()
 
     def _queue_reading(self, job: _Job, prepared: Prepared) -> None:
-        modality = job.job.modality
-        if hit := self._cache.get(prepared.digest, self._modules[modality]):
+        modality, hearing = job.job.modality, job.job.hearing
+        if hit := self._cache.get(prepared.digest, self._modules[modality], hearing):
+            self._repeat(job.job.id, hit)
             self._finish(job, hit, was_cached=True)
             return
-        reading = self._readings.get((modality, prepared.digest))
-        if reading is None:
-            reading = _Reading(modality, prepared)
-            self._readings[modality, prepared.digest] = reading
+        new = _Reading(modality, prepared, hearing)
+        reading = self._readings.setdefault(new.key, new)
+        if reading is new:
             self._to_read[modality].append(reading)
         reading.waiters.append(job)
+        for heard in reading.heard:
+            self._tell_heard(job.job.id, heard)
 
     def _advance(self) -> None:
         """Give every idle lane its next piece of work."""
@@ -165,7 +201,7 @@ class Desk:
             if queue and modality not in self._reading:
                 reading = self._reading[modality] = queue.popleft()
                 self._hands.send(WorkBegan(modality, reading.waiters[0].job.param, reading.prepared.duration_s))
-                self._hands.read(modality, reading.prepared)
+                self._hands.read(modality, reading.prepared, reading.hearing)
         if self._to_prepare and self._preparing is None and self._waiting_bytes <= self._max_waiting_bytes:
             self._preparing = self._to_prepare.popleft()
             self._hands.send(WorkBegan("decoding", self._preparing.job.param))
@@ -178,31 +214,41 @@ class Desk:
     def _is_wanted(self, reading: _Reading) -> bool:
         return any(waiter.job.id in self._live for waiter in reading.waiters)
 
+    def _may_be_joined(self, reading: _Reading) -> bool:
+        """Not once it was told to stop; another of the same kind may wait behind it."""
+        return self._readings.get(reading.key) is reading
+
     def _finish(self, job: _Job, entry: CachedReading, *, was_cached: bool) -> None:
-        self._cache.put(job.file_digest, self._modules[job.job.modality], entry)
+        self._cache.put(job.file_digest, self._modules[job.job.modality], entry, job.job.hearing)
         self._answer(job, entry, was_cached=was_cached)
 
+    def _repeat(self, job_id: JobId, entry: CachedReading) -> None:
+        """The windows of a transcript that was made before."""
+        if isinstance(entry.reading, Transcript):
+            for heard in entry.reading.heard:
+                self._tell_heard(job_id, heard)
+
     def _answer(self, job: _Job, entry: CachedReading, *, was_cached: bool) -> None:
-        self._tell(
-            Done(
-                job.job.id,
-                entry.reading.text,
-                entry.reading.summary,
-                entry.media_digest,
-                self._modules[job.job.modality],
-                was_cached,
-                job.seconds,
-            )
-        )
+        module = self._modules[job.job.modality]
+        where_from = (entry.media_digest, module, was_cached, job.seconds)
+        match entry.reading:
+            case Reading(text, summary):
+                self._tell(Done(job.job.id, text, summary, *where_from))
+            case Transcript(duration_s):
+                self._tell(HeardAll(job.job.id, duration_s, *where_from))
 
     def _refuse(self, job: _Job, error: Exception) -> None:
         if isinstance(error, RequestError):
-            self._tell(Refused(job.job.id, type(error).__name__, error.message))
+            self._tell(Refused(job.job.id, type(error).__name__, error.message, error.param))
         else:
             _log.error("reading %s failed", job.job.param, exc_info=error)
             self._tell(Failed(job.job.id, f"{type(error).__name__}: {error}"))
 
-    def _tell(self, message: Done | Refused | Failed) -> None:
+    def _tell_heard(self, job_id: JobId, heard: Heard) -> None:
+        if job_id in self._live:
+            self._hands.send(HeardWindow(job_id, heard))
+
+    def _tell(self, message: Answer) -> None:
         """Every job gets one answer, unless nobody waits for it."""
         if message.id in self._live:
             self._live.remove(message.id)

@@ -1,10 +1,11 @@
-"""The API's side of the media process: one await per picture or sound, and an answer whatever happens."""
+"""The API's side of the media process: an answer to every picture and sound, whatever happens."""
 
 import asyncio
 import contextlib
 import itertools
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from autoglm_phone.core.errors import (
@@ -20,11 +21,15 @@ from autoglm_phone.core.errors import (
     WorkerDied,
 )
 from autoglm_phone.core.module import MediaReading, ModuleInfo, Reading
+from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd
 from autoglm_phone.ipc.process import ProcessOptions, ProcessState, SupervisedProcess
 from autoglm_phone.reading.messages import (
+    Answer,
     Cancel,
     Done,
     Failed,
+    HeardAll,
+    HeardWindow,
     JobId,
     Lane,
     MediaModality,
@@ -70,10 +75,18 @@ class MediaStatus:
 
 @dataclass(frozen=True, eq=False)
 class _Waiter:
+    """answers: what has come and was not taken yet. The windows of a sound are few, so they are not bounded here."""
+
     modality: MediaModality
     param: str
     size_bytes: int
-    future: asyncio.Future[MediaReading]
+    answers: asyncio.Queue[MediaReading | Heard | TranscriptEnd | AutoGLMError] = field(default_factory=asyncio.Queue)
+
+    async def take(self) -> MediaReading | Heard | TranscriptEnd:
+        answer = await self.answers.get()
+        if isinstance(answer, AutoGLMError):
+            raise answer
+        return answer
 
 
 class MediaProcess:
@@ -125,6 +138,17 @@ class MediaProcess:
     async def read_sound(self, data: bytes, *, param: str) -> MediaReading:
         return await self._read("speech", data, param)
 
+    async def transcribe(
+        self, data: bytes, options: HearingOptions, *, param: str
+    ) -> AsyncGenerator[Heard | TranscriptEnd, None]:
+        with self._job("speech", data, param, options) as waiter:
+            while True:
+                answer = await waiter.take()
+                assert not isinstance(answer, MediaReading)
+                yield answer
+                if isinstance(answer, TranscriptEnd):
+                    return
+
     def status(self) -> MediaStatus:
         pending = Counter(waiter.modality for waiter in self._waiters.values())
         return MediaStatus(
@@ -139,13 +163,22 @@ class MediaProcess:
         )
 
     async def _read(self, modality: MediaModality, data: bytes, param: str) -> MediaReading:
+        with self._job(modality, data, param) as waiter:
+            answer = await waiter.take()
+            assert isinstance(answer, MediaReading)
+            return answer
+
+    @contextlib.contextmanager
+    def _job(
+        self, modality: MediaModality, data: bytes, param: str, hearing: HearingOptions | None = None
+    ) -> Iterator[_Waiter]:
+        """A job that the process has been given; leaving gives it up unless it was answered."""
         self._admit(modality, data, param)
         job_id = JobId(next(self._ids))
-        future: asyncio.Future[MediaReading] = asyncio.get_running_loop().create_future()
-        self._process.send(encode(ReadJob(job_id, modality, data, param)))
-        self._waiters[job_id] = _Waiter(modality, param, len(data), future)
+        self._process.send(encode(ReadJob(job_id, modality, data, param, hearing)))
+        waiter = self._waiters[job_id] = _Waiter(modality, param, len(data))
         try:
-            return await future
+            yield waiter
         finally:
             if self._waiters.pop(job_id, None) is not None:  # nobody answered: the wait was given up
                 with contextlib.suppress(AutoGLMError):
@@ -174,32 +207,43 @@ class MediaProcess:
                 self._busy[lane] = asyncio.get_running_loop().call_later(limit_s, self._process.kill, reason)
             case WorkEnded(lane):
                 self._busy.pop(lane).cancel()
-            case Done() | Refused() | Failed():
+            case HeardWindow(job_id, heard):
+                if job_id in self._waiters:
+                    self._waiters[job_id].answers.put_nowait(heard)
+            case Done() | HeardAll() | Refused() | Failed():
                 waiter = self._waiters.pop(message.id, None)
-                if waiter is not None and not waiter.future.done():
-                    self._complete(waiter, message)
+                if waiter is not None:
+                    waiter.answers.put_nowait(self._outcome(waiter, message))
             case _:
                 assert_never(message)
 
-    def _complete(self, waiter: _Waiter, message: Done | Refused | Failed) -> None:
+    def _outcome(self, waiter: _Waiter, message: Answer) -> MediaReading | TranscriptEnd | AutoGLMError:
+        if isinstance(message, Done | HeardAll):
+            self._counts["hit" if message.was_cached else "miss"] += 1
         match message:
             case Done():
-                self._counts["hit" if message.was_cached else "miss"] += 1
-                waiter.future.set_result(
-                    MediaReading(
-                        modality=waiter.modality,
-                        reading=Reading(message.text, message.summary),
-                        media_digest=message.media_digest,
-                        module_digest=message.module_digest,
-                        was_cached=message.was_cached,
-                        seconds=message.seconds,
-                    )
+                return MediaReading(
+                    modality=waiter.modality,
+                    reading=Reading(message.text, message.summary),
+                    media_digest=message.media_digest,
+                    module_digest=message.module_digest,
+                    was_cached=message.was_cached,
+                    seconds=message.seconds,
+                )
+            case HeardAll():
+                return TranscriptEnd(
+                    duration_s=message.duration_s,
+                    media_digest=message.media_digest,
+                    module_digest=message.module_digest,
+                    was_cached=message.was_cached,
+                    seconds=message.seconds,
                 )
             case Refused():
-                refusal = _REFUSALS.get(message.error, InvalidRequest)
-                waiter.future.set_exception(refusal(message.message, param=waiter.param))
+                return _REFUSALS.get(message.error, InvalidRequest)(
+                    message.message, param=message.param or waiter.param
+                )
             case Failed():
-                waiter.future.set_exception(EngineError(f"reading {waiter.param} failed: {message.message}"))
+                return EngineError(f"reading {waiter.param} failed: {message.message}")
             case _:
                 assert_never(message)
 
@@ -210,7 +254,4 @@ class MediaProcess:
         self._busy.clear()
         waiters, self._waiters = self._waiters, {}
         for waiter in waiters.values():
-            if not waiter.future.done():
-                waiter.future.set_exception(
-                    WorkerDied(f"the media process died while reading {waiter.param}: {reason}")
-                )
+            waiter.answers.put_nowait(WorkerDied(f"the media process died while reading {waiter.param}: {reason}"))

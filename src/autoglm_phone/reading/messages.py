@@ -6,6 +6,7 @@ import msgspec
 
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.module import ModuleInfo
+from autoglm_phone.core.transcript import Heard, HearingOptions
 
 JobId = NewType("JobId", int)
 """One read of one life of the server."""
@@ -17,12 +18,16 @@ Lane = Literal["decoding", "vision", "speech"]
 
 
 class ReadJob(msgspec.Struct, frozen=True, tag=True):
-    """Read this encoded picture or sound. `param` names it in error messages."""
+    """Read this encoded picture or sound. `param` names it in error messages.
+
+    hearing: a transcript of the sound is wanted, window by window; None: a reading.
+    """
 
     id: JobId
     modality: MediaModality
     data: bytes
     param: str
+    hearing: HearingOptions | None = None
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):
@@ -62,12 +67,31 @@ class Done(msgspec.Struct, frozen=True, tag=True):
     seconds: float
 
 
+class HeardWindow(msgspec.Struct, frozen=True, tag=True):
+    """The next window of a transcript."""
+
+    id: JobId
+    heard: Heard
+
+
+class HeardAll(msgspec.Struct, frozen=True, tag=True):
+    """Every window has been sent. seconds: as in Done."""
+
+    id: JobId
+    duration_s: float
+    media_digest: Digest
+    module_digest: Digest
+    was_cached: bool
+    seconds: float
+
+
 class Refused(msgspec.Struct, frozen=True, tag=True):
-    """A RequestError: `error` is the name of its class."""
+    """A RequestError: `error` is the name of its class. param None: the job's own."""
 
     id: JobId
     error: str
     message: str
+    param: str | None = None
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -78,7 +102,10 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 ToMedia = ReadJob | Cancel
-FromMedia = Ready | WorkBegan | WorkEnded | Done | Refused | Failed
+Answer = Done | HeardAll | Refused | Failed
+"""The last that is said about a job."""
+
+FromMedia = Ready | WorkBegan | WorkEnded | HeardWindow | Answer
 
 _to_media = msgspec.msgpack.Decoder(ToMedia)
 _from_media = msgspec.msgpack.Decoder(FromMedia)

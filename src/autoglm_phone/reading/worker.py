@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.media import Image, Waveform
-from autoglm_phone.core.module import ImageReader, ModuleInfo, SpeechReader
+from autoglm_phone.core.module import ImageReader, ModuleInfo, Reading, SpeechReader
+from autoglm_phone.core.transcript import Heard, HearingOptions, Listener, Transcript
 from autoglm_phone.ipc.child import ChildSocket
 from autoglm_phone.reading.cache import ReadingCache
 from autoglm_phone.reading.desk import Desk, Prepared
@@ -30,6 +31,10 @@ from autoglm_phone.reading.messages import (
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+
+
+class Ear(SpeechReader, Listener, Protocol):
+    """Both ways to hear a sound: as a reading for the prompt, and as a transcript."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,12 @@ def picture_sense(info: ModuleInfo, decode: Callable[[bytes, str], Image], reade
     return Sense(info, prepare)
 
 
-def sound_sense(info: ModuleInfo, decode: Callable[[bytes, str], Waveform], reader: SpeechReader) -> Sense:
+def sound_sense(info: ModuleInfo, decode: Callable[[bytes, str], Waveform], ear: Ear) -> Sense:
     def prepare(data: bytes, param: str) -> Prepared:
         sound = decode(data, param)
-        return Prepared(sound.digest, sound.samples.nbytes, partial(reader.read, sound), sound.duration_s)
+        return Prepared(
+            sound.digest, sound.samples.nbytes, partial(ear.read, sound), sound.duration_s, partial(ear.hear, sound)
+        )
 
     return Sense(info, prepare)
 
@@ -88,6 +95,7 @@ class _Threads:
         self._inbox = inbox
         self._decoding: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._reading: dict[MediaModality, SimpleQueue[Callable[[], None]]] = {one: SimpleQueue() for one in senses}
+        self._stops: dict[MediaModality, threading.Event] = {}
         _start("decode", partial(_work, self._decoding))
         for modality, queue in self._reading.items():
             _start(f"read {modality}", partial(_work, queue))
@@ -99,8 +107,29 @@ class _Threads:
         work = partial(self._senses[job.modality].prepare, job.data, job.param)
         self._decoding.put(partial(self._report, work, self.desk.prepared))
 
-    def read(self, modality: MediaModality, prepared: Prepared) -> None:
-        self._reading[modality].put(partial(self._report, prepared.read, partial(self.desk.read, modality)))
+    def read(self, modality: MediaModality, prepared: Prepared, hearing: HearingOptions | None) -> None:
+        stop = self._stops[modality] = threading.Event()
+        work: Callable[[], Reading | Transcript | None] = prepared.read
+        if hearing is not None:
+            work = partial(self._hear, modality, prepared, hearing, stop)
+        self._reading[modality].put(partial(self._report, work, partial(self.desk.read, modality)))
+
+    def stop(self, modality: MediaModality) -> None:
+        self._stops[modality].set()
+
+    def _hear(
+        self, modality: MediaModality, prepared: Prepared, hearing: HearingOptions, stop: threading.Event
+    ) -> Transcript | None:
+        """None: stopped before the end."""
+        assert prepared.hear is not None
+        heard: list[Heard] = []
+        for one in prepared.hear(hearing):
+            if one.segments:
+                heard.append(one)
+                self._inbox.put(partial(self.desk.heard, modality, one))
+            if stop.is_set():
+                return None
+        return Transcript(prepared.duration_s, tuple(heard))
 
     def _report(self, work: Callable[[], _T], done: Callable[[_T | Exception, float], None]) -> None:
         """The top of a lane's thread: whatever happens, the desk hears of it."""

@@ -5,18 +5,26 @@ gate PATH         reads when somebody has written to the fifo PATH
 refuse, fail      the decoder refuses, fails
 refuse late       the reader refuses
 hang              the reader never ends; in a sound too (one sample a byte, 16 kHz)
+
+As a transcript, a sound has a window for each part between `|`; besides words there are
+gate PATH         heard when somebody has written to the fifo PATH
+count             heard as the number of windows so far
+deaf              a window without speech
+fail, refuse      the listener fails, refuses
 """
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from autoglm_phone.core.errors import MediaTooLarge, MediaUndecodable
+from autoglm_phone.core.errors import InvalidRequest, MediaTooLarge, MediaUndecodable
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.media import Image, Waveform
 from autoglm_phone.core.module import Modality, ModuleInfo, Reading
+from autoglm_phone.core.transcript import Heard, HearingOptions, Segment
 from autoglm_phone.ipc.child import ChildSocket, run_child
 from autoglm_phone.reading.messages import MediaModality
 from autoglm_phone.reading.worker import Sense, picture_sense, serve, sound_sense
@@ -60,11 +68,31 @@ class FakeReader:
 
 @dataclass
 class FakeEar:
+    num_heard: int = 0
+
     def read(self, sound: Waveform) -> Reading:
         text = bytes(sound.samples.astype(np.uint8)).decode()
         if text.startswith("hang"):
             threading.Event().wait()
         return Reading(text, f"{len(sound.samples)} samples")
+
+    def hear(self, sound: Waveform, options: HearingOptions) -> Iterator[Heard]:
+        for part in bytes(sound.samples.astype(np.uint8)).decode().split("|"):
+            self.num_heard += 1
+            text, _, rest = part.partition(" ")
+            match text:
+                case "gate":
+                    text = Path(rest).read_text()
+                case "count":
+                    text = str(self.num_heard)
+                case "hang":
+                    threading.Event().wait()
+                case "fail":
+                    raise ZeroDivisionError("in the listener")
+                case "refuse":
+                    raise InvalidRequest("no such language", param="language")
+            segment = Segment(f" {text}", 0.0, 1.0, (1, 2), options.temperature, 0.0, -0.5, 0.1, 1.0)
+            yield Heard(options.language or "en", (segment,) if text != "deaf" else ())
 
 
 def main(child: ChildSocket, config: bytes) -> None:

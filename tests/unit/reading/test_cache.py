@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.module import Reading
+from autoglm_phone.core.transcript import Heard, HearingOptions, Segment, Transcript
 from autoglm_phone.reading.cache import CachedReading, ReadingCache
 
 EYE, EAR = Digest("e" * 64), Digest("a" * 64)
@@ -20,6 +21,25 @@ def test_reading_of_another_module_is_no_hit() -> None:
     cache.put(Digest("1"), EYE, entry("x"))
     assert cache.get(Digest("1"), EAR) is None
     assert cache.get(Digest("1"), EYE) == entry("x")
+
+
+def test_transcript_of_other_options_is_no_hit() -> None:
+    cache = ReadingCache(10 * ONE_BYTES)
+    cache.put(Digest("1"), EAR, entry("x"), HearingOptions(language="zh"))
+    assert cache.get(Digest("1"), EAR) is None
+    for options in (HearingOptions(), HearingOptions("translate", "zh"), HearingOptions(language="zh", prompt="x")):
+        assert cache.get(Digest("1"), EAR, options) is None
+    assert cache.get(Digest("1"), EAR, HearingOptions(language="zh")) == entry("x")
+
+
+def test_transcript_weighs_more_the_more_is_said() -> None:
+    sizes = []
+    for num_segments in (0, 1, 100):
+        segment = Segment(" word", 0.0, 1.0, (1, 2), 0.0, 0.0, -0.5, 0.1, 1.0)
+        transcript = Transcript(1.0, (Heard("en", (segment,) * num_segments),))
+        sizes.append(CachedReading(transcript, Digest("1")).size_bytes)
+    assert sizes[1] - sizes[0] > 500
+    assert sizes[2] - sizes[0] == 100 * (sizes[1] - sizes[0])
 
 
 def test_least_recently_used_goes_first() -> None:

@@ -1,15 +1,21 @@
+from collections.abc import Iterator
+
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from autoglm_phone.core.errors import MediaTooLarge
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.module import Reading
+from autoglm_phone.core.transcript import Heard, HearingOptions, Segment, Transcript
 from autoglm_phone.reading.cache import ReadingCache
 from autoglm_phone.reading.desk import Desk, Prepared
 from autoglm_phone.reading.messages import (
+    Answer,
     Done,
     Failed,
     FromMedia,
+    HeardAll,
+    HeardWindow,
     JobId,
     MediaModality,
     ReadJob,
@@ -18,45 +24,87 @@ from autoglm_phone.reading.messages import (
 )
 
 MODULES: dict[MediaModality, Digest] = {"vision": Digest("e" * 64), "speech": Digest("a" * 64)}
+PLAIN, ENGLISH = HearingOptions(), HearingOptions(language="en")
+
+
+def window(text: str) -> Heard:
+    return Heard("en", (Segment(text, 0.0, 1.0, (1,), 0.0, 0.0, -0.5, 0.1, 1.0),))
+
+
+def no_windows(options: HearingOptions) -> Iterator[Heard]:
+    raise AssertionError("the hands only write down what they are bidden")
 
 
 class Bench:
     """A desk whose hands only write down what they were bidden; the test says when work ends."""
 
     def __init__(self, cache_bytes: int = 1 << 20, max_waiting_bytes: int = 1 << 20) -> None:
-        self.answers: list[Done | Refused | Failed] = []
+        self.answers: list[Answer] = []
+        self.windows: list[tuple[int, str]] = []
         self.began: list[WorkBegan] = []
         self.preparing: list[ReadJob] = []
         self.reading: list[tuple[MediaModality, Prepared]] = []
+        self.hearing: HearingOptions | None = None
+        self.heard: list[Heard] = []  # of the transcript that is being made
+        self.is_stopped = False
         self.desk = Desk(MODULES, ReadingCache(cache_bytes), self, max_waiting_bytes=max_waiting_bytes)
 
     def send(self, message: FromMedia) -> None:
-        if isinstance(message, Done | Refused | Failed):
+        if isinstance(message, Answer):
             self.answers.append(message)
+        elif isinstance(message, HeardWindow):
+            self.windows.append((message.id, message.heard.text))
         elif isinstance(message, WorkBegan):
             self.began.append(message)
 
     def prepare(self, job: ReadJob) -> None:
         self.preparing.append(job)
 
-    def read(self, modality: MediaModality, prepared: Prepared) -> None:
+    def read(self, modality: MediaModality, prepared: Prepared, hearing: HearingOptions | None) -> None:
         self.reading.append((modality, prepared))
+        if modality == "speech":
+            self.hearing, self.heard, self.is_stopped = hearing, [], False
 
-    def take(self, number: int, medium: str, modality: MediaModality = "vision", *, file: str | None = None) -> None:
+    def stop(self, modality: MediaModality) -> None:
+        assert modality == "speech"
+        assert self.hearing is not None
+        assert not self.is_stopped
+        self.is_stopped = True
+
+    def take(
+        self,
+        number: int,
+        medium: str,
+        modality: MediaModality = "vision",
+        *,
+        file: str | None = None,
+        hearing: HearingOptions | None = None,
+    ) -> None:
         """A job whose file decodes to `medium`; the same medium comes in the same file unless `file` is given."""
-        self.desk.take(
-            ReadJob(JobId(number), modality, medium.encode(), f"part {number}"), Digest(file or f"file {medium}")
-        )
+        job = ReadJob(JobId(number), modality, medium.encode(), f"part {number}", hearing)
+        self.desk.take(job, Digest(file or f"file {medium}"))
+
+    def listen(self, number: int, medium: str, hearing: HearingOptions = PLAIN, *, file: str | None = None) -> None:
+        """A job for a transcript, decoded."""
+        self.take(number, medium, "speech", file=file, hearing=hearing)
+        self.end_preparing()
 
     def end_preparing(self, error: Exception | None = None) -> None:
         medium = self.preparing.pop().data.decode()
-        prepared = Prepared(Digest(f"medium {medium}"), 100, lambda: Reading(medium, ""), 1.5)
+        prepared = Prepared(Digest(f"medium {medium}"), 100, lambda: Reading(medium, ""), 1.5, no_windows)
         self.desk.prepared(error or prepared, 0.25)
 
     def end_reading(self, modality: MediaModality = "vision", error: Exception | None = None) -> None:
         (prepared,) = [one for lane, one in self.reading if lane == modality]
         self.reading.remove((modality, prepared))
-        self.desk.read(modality, error or prepared.read(), 3.0)
+        outcome: Reading | Transcript | None = prepared.read()
+        if modality == "speech" and self.hearing is not None:
+            outcome = None if self.is_stopped else Transcript(1.5, tuple(self.heard))
+        self.desk.read(modality, error or outcome, 3.0)
+
+    def end_window(self, text: str) -> None:
+        self.heard.append(window(text))
+        self.desk.heard("speech", window(text))
 
     @property
     def texts(self) -> dict[int, str]:
@@ -195,6 +243,93 @@ def test_decoding_pauses_while_much_decoded_media_waits() -> None:
     assert [job.id for job in bench.preparing] == [3]
 
 
+def heard_all(number: int, medium: str, *, was_cached: bool, seconds: float) -> HeardAll:
+    return HeardAll(JobId(number), 1.5, Digest(f"medium {medium}"), MODULES["speech"], was_cached, seconds)
+
+
+def test_transcript_comes_window_by_window_and_then_from_the_cache() -> None:
+    bench = Bench()
+    bench.listen(1, "talk")
+    bench.end_window("one")
+    assert bench.windows == [(1, "one")]
+    assert bench.answers == []
+    bench.end_window("two")
+    bench.end_reading("speech")
+    assert bench.answers == [heard_all(1, "talk", was_cached=False, seconds=3.25)]
+    bench.take(2, "talk", "speech", hearing=PLAIN)
+    bench.listen(3, "talk", file="talk.mp3")
+    assert bench.windows[2:] == [(2, "one"), (2, "two"), (3, "one"), (3, "two")]
+    assert bench.answers[1:] == [
+        heard_all(2, "talk", was_cached=True, seconds=0.0),
+        heard_all(3, "talk", was_cached=True, seconds=0.25),
+    ]
+
+
+def test_second_listener_is_told_what_was_heard_before_it_came() -> None:
+    bench = Bench()
+    bench.listen(1, "talk", file="a")
+    bench.end_window("one")
+    bench.listen(2, "talk", file="b")
+    assert bench.windows == [(1, "one"), (2, "one")]
+    bench.end_window("two")
+    bench.end_reading("speech")
+    assert bench.windows[2:] == [(1, "two"), (2, "two")]
+    assert [answer.id for answer in bench.answers] == [1, 2]
+    assert not bench.reading
+
+
+def test_other_options_and_a_reading_of_the_same_sound_are_work_of_their_own() -> None:
+    bench = Bench()
+    bench.listen(1, "talk", PLAIN)
+    bench.listen(2, "talk", ENGLISH)
+    bench.take(3, "talk", "speech")
+    bench.end_preparing()
+    for text in ("plain", "english", "reading"):
+        if bench.hearing is not None:
+            bench.end_window(text)
+        bench.end_reading("speech")
+    assert bench.windows == [(1, "plain"), (2, "english")]
+    assert bench.texts == {3: "talk"}
+
+
+def test_transcript_that_nobody_waits_for_any_more_is_stopped_and_not_kept() -> None:
+    bench = Bench()
+    bench.listen(1, "talk")
+    bench.end_window("one")
+    bench.desk.cancel(JobId(1))
+    assert bench.is_stopped
+    bench.listen(2, "talk")  # does not join what was told to stop
+    bench.end_window("two")
+    bench.end_reading("speech")
+    assert bench.windows == [(1, "one")]
+    bench.end_window("one")
+    bench.end_reading("speech")
+    assert bench.windows[1:] == [(2, "one")]
+    assert bench.answers == [heard_all(2, "talk", was_cached=False, seconds=3.25)]
+
+
+def test_transcript_goes_on_for_the_second_listener() -> None:
+    bench = Bench()
+    bench.listen(1, "talk", file="a")
+    bench.listen(2, "talk", file="b")
+    bench.desk.cancel(JobId(1))
+    assert not bench.is_stopped
+    bench.end_window("one")
+    bench.end_reading("speech")
+    assert bench.windows == [(2, "one")]
+
+
+def test_transcript_that_ended_before_it_could_be_stopped_is_kept() -> None:
+    bench = Bench()
+    bench.listen(1, "talk")
+    bench.end_window("one")
+    bench.desk.cancel(JobId(1))
+    bench.is_stopped = False
+    bench.end_reading("speech")
+    bench.take(2, "talk", "speech", hearing=PLAIN)
+    assert bench.windows[1:] == [(2, "one")]
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Whatever happens in whatever order: one answer for each job that is waited for, none for others."""
 
@@ -208,6 +343,20 @@ class AnyOrder(RuleBasedStateMachine):
     def take(self, medium: str, modality: MediaModality, file: str) -> None:
         self.bench.take(self.num_jobs, medium, modality, file=medium + file)
         self.num_jobs += 1
+
+    @rule(medium=st.sampled_from("ab"), hearing=st.sampled_from([PLAIN, ENGLISH]), file=st.sampled_from("12"))
+    def listen(self, medium: str, hearing: HearingOptions, file: str) -> None:
+        self.bench.take(self.num_jobs, medium, "speech", file=medium + file, hearing=hearing)
+        self.num_jobs += 1
+
+    @precondition(lambda self: self.hears)
+    @rule()
+    def end_window(self) -> None:
+        self.bench.end_window(str(len(self.bench.heard)))
+
+    @property
+    def hears(self) -> bool:
+        return self.bench.hearing is not None and any(modality == "speech" for modality, _ in self.bench.reading)
 
     @precondition(lambda self: self.num_jobs > 0)
     @rule(data=st.data())
@@ -241,6 +390,9 @@ class AnyOrder(RuleBasedStateMachine):
                 self.bench.end_reading(self.bench.reading[0][0])
         answered = [answer.id for answer in self.bench.answers]
         assert sorted(answered) == sorted(set(range(self.num_jobs)) - self.cancelled)
+        for number in range(self.num_jobs):  # however late it came, from the first window on
+            texts = [text for job, text in self.bench.windows if job == number]
+            assert texts == [str(index) for index in range(len(texts))]
 
 
 TestAnyOrder = AnyOrder.TestCase

@@ -9,6 +9,7 @@ import pytest
 
 from autoglm_phone.core.errors import (
     EngineError,
+    InvalidRequest,
     MediaTooLarge,
     MediaUndecodable,
     NotReady,
@@ -17,6 +18,7 @@ from autoglm_phone.core.errors import (
     WorkerDied,
 )
 from autoglm_phone.core.module import MediaDoor, MediaReading
+from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd, TranscriptionDoor
 from autoglm_phone.ipc.process import ProcessOptions
 from autoglm_phone.reading.door import DoorLimits, MediaProcess
 from autoglm_phone.reading.messages import MediaModality
@@ -50,6 +52,17 @@ async def running(media: MediaProcess) -> AsyncIterator[MediaProcess]:
 
 def see(media: MediaProcess, data: bytes, param: str = "part") -> asyncio.Task[MediaReading]:
     return asyncio.create_task(media.read_image(data, param=param))
+
+
+async def listen(
+    media: TranscriptionDoor, data: bytes, options: HearingOptions | None = None
+) -> tuple[list[str], TranscriptEnd]:
+    texts: list[str] = []
+    async for answer in media.transcribe(data, options or HearingOptions(), param="file"):
+        if isinstance(answer, TranscriptEnd):
+            return texts, answer
+        texts.append(answer.text)
+    raise AssertionError("a transcript ends with TranscriptEnd")
 
 
 def run(test: Coroutine[None, None, None]) -> None:
@@ -217,5 +230,64 @@ def test_modality_without_module_is_refused_and_one_that_loads_asks_for_patience
         assert refused.value.param == "part"
         with pytest.raises(NotReady, match="the vision module is stopped"):
             await media.read_image(b"", param="part")
+
+    run(test())
+
+
+def test_transcript_comes_in_windows_and_is_made_once() -> None:
+    async def test() -> None:
+        async with running(door()) as media:
+            texts, end = await listen(media, b"one|deaf|two")
+            assert texts == [" one", " two"]
+            assert (end.duration_s, end.was_cached, end.module_digest) == (12 / 16_000, False, "s" * 64)
+            assert (await listen(media, b"one|deaf|two"))[1].was_cached
+            assert not (await listen(media, b"one|deaf|two", HearingOptions(temperature=0.5)))[1].was_cached
+            assert (await media.read_sound(b"one|deaf|two", param="a")).reading.text == "one|deaf|two"
+            assert (media.status().cache_hits, media.status().cache_misses) == (1, 3)
+
+    run(test())
+
+
+def test_window_is_told_while_the_next_is_heard_and_leaving_ends_the_work(tmp_path: Path) -> None:
+    async def test() -> None:
+        slow, opened = gate(tmp_path)
+        async with running(door()) as media:
+            transcript = media.transcribe(b"one|" + slow + b"|never|never", HearingOptions(), param="file")
+            first = await anext(transcript)
+            assert isinstance(first, Heard)
+            assert first.text == " one"
+            await transcript.aclose()
+            assert media.status().pending == {"speech": 0, "vision": 0}
+            await media.read_image(b"say hello", param="a")  # answered after the process knows
+            await asyncio.to_thread(opened, "two")
+            assert (await listen(media, b"count"))[0] == [" 3"]  # after `one` and `two`
+
+    run(test())
+
+
+def test_killed_process_ends_a_transcript_with_an_error() -> None:
+    async def test() -> None:
+        async with running(door()) as media:
+            transcript = media.transcribe(b"one|hang", HearingOptions(), param="file")
+            await anext(transcript)
+            pid = media.status().pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            with pytest.raises(WorkerDied, match="died while reading file: killed by SIGKILL"):
+                await anext(transcript)
+
+    run(test())
+
+
+def test_errors_of_a_transcript_name_their_field() -> None:
+    async def test() -> None:
+        async with running(door()) as media:
+            with pytest.raises(EngineError, match="reading file failed: ZeroDivisionError: in the listener"):
+                await listen(media, b"one|fail")
+            with pytest.raises(InvalidRequest, match="no such language") as refused:
+                await listen(media, b"refuse")
+            assert refused.value.param == "language"
+        with pytest.raises(UnsupportedModality, match="file: the speech module is not loaded"):
+            await listen(door("vision"), b"one")
 
     run(test())

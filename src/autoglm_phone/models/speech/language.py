@@ -4,36 +4,20 @@ from functools import cache
 
 import opencc
 
+from autoglm_phone.core.languages import LANGUAGES
+from autoglm_phone.core.transcript import Task
+
 _CHINESE = frozenset({"zh", "yue"})
 _WITHOUT_SPACES = _CHINESE | {"ja", "th", "lo", "my", "km", "bo"}
-_NAMES = {
-    "ar": "Arabic",
-    "cs": "Czech",
-    "de": "German",
-    "en": "English",
-    "es": "Spanish",
-    "fr": "French",
-    "hi": "Hindi",
-    "id": "Indonesian",
-    "it": "Italian",
-    "ja": "Japanese",
-    "ko": "Korean",
-    "nl": "Dutch",
-    "pl": "Polish",
-    "pt": "Portuguese",
-    "ru": "Russian",
-    "th": "Thai",
-    "tr": "Turkish",
-    "uk": "Ukrainian",
-    "vi": "Vietnamese",
-    "yue": "Cantonese",
-    "zh": "Chinese",
-}
 
 
 def language_name(code: str) -> str:
-    """The English name of a frequent language, or its code."""
-    return _NAMES.get(code, f"language {code}")
+    return LANGUAGES.get(code, f"language {code}").title()
+
+
+def text_language(task: Task, spoken: str) -> str:
+    """What is written where `spoken` is heard."""
+    return "en" if task == "translate" else spoken
 
 
 def word_space(code: str) -> str:

@@ -1,4 +1,4 @@
-from autoglm_phone.models.speech.language import language_name, to_simplified, word_space
+from autoglm_phone.models.speech.language import language_name, text_language, to_simplified, word_space
 
 
 def test_chinese_becomes_simplified() -> None:
@@ -12,5 +12,9 @@ def test_other_languages_keep_their_characters() -> None:
 
 
 def test_names_and_spaces() -> None:
-    assert (language_name("en"), language_name("haw")) == ("English", "language haw")
+    assert [language_name(code) for code in ("en", "haw", "ht")] == ["English", "Hawaiian", "Haitian Creole"]
     assert (word_space("en"), word_space("zh")) == (" ", "")
+
+
+def test_a_translation_is_english_whatever_is_spoken() -> None:
+    assert (text_language("transcribe", "zh"), text_language("translate", "zh")) == ("zh", "en")
