@@ -3,16 +3,25 @@
 from llguidance import LLMatcher, LLParserLimits
 
 from autoglm_phone.core.errors import InvalidRequest
+from autoglm_phone.text.grammar.deep_stack import on_deep_stack
 
 
 def parser_limits() -> LLParserLimits:
-    """What a grammar may cost, here and where it is followed: the engine builds its matcher with the same limits."""
-    return LLParserLimits(verbose_errors=False)
+    """What a grammar may cost, here and where it is followed: the engine builds its matcher with the same limits.
+
+    Every running stream waits while the next tokens of one answer are looked up. With the library's own 50,000 items
+    an ambiguous grammar of two lines took 2.3 s for that, with 10,000 it is refused after 0.1 s; schemas of agents
+    need some hundreds. 250,000 states may take half a gigabyte a request; 50,000 were 20 MB at most, and a long
+    pattern of Chinese and Latin letters needs 25,000. Errors are for callers, so they do not tell the parser's state.
+    """
+    return LLParserLimits(step_max_items=10_000, max_lexer_states=50_000, verbose_errors=False)
 
 
 def fault(grammar: str) -> str:
     """What llguidance has against the grammar, or nothing. Takes up to about a second: not for the event loop."""
-    is_error, messages = LLMatcher.validate_grammar_with_warnings(grammar, limits=parser_limits())
+    is_error, messages = on_deep_stack(
+        lambda: LLMatcher.validate_grammar_with_warnings(grammar, limits=parser_limits())
+    )
     return "; ".join(messages) if is_error or messages else ""
 
 
