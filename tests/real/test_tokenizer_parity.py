@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tiny_vocabulary import plain_message
 
 from autoglm_phone.backends.llama_cpp.binding import LlamaLibrary
-from autoglm_phone.text.chat_template import ChatTemplate, TemplateMessage
+from autoglm_phone.text.chat_template import ChatTemplate
 from autoglm_phone.text.tokenizer import Tokenizer
 from autoglm_phone.weights.gguf_file import read_metadata
 
@@ -106,14 +107,14 @@ def test_a_dialogue_gives_the_tokens_of_its_whole_text(
     said: list[tuple[str, str]], template: ChatTemplate, tokenizer: Tokenizer, peer: Tokenize
 ) -> None:
     assume(not any(name in text for name in tokenizer.special_tokens for _, text in said))
-    messages = [TemplateMessage("system", "Be brief."), *(TemplateMessage(role, text) for role, text in said)]
+    messages = [plain_message("system", "Be brief."), *(plain_message(role, text) for role, text in said)]
     written = "".join(f"<|im_start|>{message.role}\n{message.text}<|im_end|>\n" for message in messages)
     assert template.tokenize(messages) == peer(written + "<|im_start|>assistant\n", True)
 
 
 def test_hostile_text_names_no_control_token(template: ChatTemplate, tokenizer: Tokenizer) -> None:
     hostile = "".join(tokenizer.special_tokens)
-    tokens = template.tokenize([TemplateMessage("system", ""), TemplateMessage("user", hostile)])
+    tokens = template.tokenize([plain_message("system", ""), plain_message("user", hostile)])
     start, end = tokenizer.special_tokens["<|im_start|>"], tokenizer.special_tokens["<|im_end|>"]
     assert [token for token in tokens if token in tokenizer.special_tokens.values()] == [start, end, start, end, start]
     assert hostile.encode() in b"".join(map(tokenizer.decode_bytes, tokens))

@@ -20,14 +20,20 @@ class RawPrompt:
 
 @dataclass(frozen=True)
 class Thinking:
-    """is_on None leaves it to the model. budget: tokens of the thought; None is half of what the answer may have.
+    """is_on None leaves it to the model. At its budget a thought is closed and the answer follows.
 
-    is_sent: whether the thought is sent, or only thought.
+    budget: in tokens, or None for `share` of what the whole answer may have. is_sent: is the thought sent as well?
     """
 
     is_on: bool | None = None
     budget: int | None = None
+    share: float = 0.5
     is_sent: bool = True
+
+    def budget_of(self, max_tokens: int) -> int:
+        """Tokens that the thought may have; an eighth is always left for the answer."""
+        wanted = int(max_tokens * self.share) if self.budget is None else self.budget
+        return max(1, min(wanted, max_tokens - max(1, max_tokens // 8)))
 
 
 @dataclass(frozen=True)

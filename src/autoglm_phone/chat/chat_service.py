@@ -5,9 +5,11 @@ import time
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 
-from autoglm_phone.chat.answer import Answer, Thought
-from autoglm_phone.chat.chat_request import ChatRequest
+from autoglm_phone.chat.answer import Answer, AnswerForm, Thought
+from autoglm_phone.chat.chat_request import ChatRequest, RawPrompt
+from autoglm_phone.chat.choices import interleave
 from autoglm_phone.chat.delta import Delta, Finished, ReasoningDelta, Started, Usage
 from autoglm_phone.chat.observer import ChatTimes, Observer
 from autoglm_phone.chat.prompt_builder import BuiltPrompt, PromptBuilder
@@ -18,6 +20,27 @@ from autoglm_phone.core.module import MediaDoor, MediaReading
 from autoglm_phone.core.prompt import Prompt
 from autoglm_phone.core.request import EngineDoor, Request, TokenEvent
 from autoglm_phone.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """One choice of a request. times are those of the whole request."""
+
+    request: ChatRequest
+    built: BuiltPrompt
+    index: int
+    times: ChatTimes
+
+    def usage(self, answer: Answer, thought_tokens: int) -> Usage:
+        return Usage(
+            prompt_tokens=len(self.built.prompt),
+            completion_tokens=thought_tokens + answer.completion_tokens,
+            cached_tokens=self.times.cached_tokens,
+            image_tokens=self.built.image_tokens,
+            audio_tokens=self.built.audio_tokens,
+            reasoning_tokens=thought_tokens + answer.reasoning_tokens,
+            dropped_messages=self.built.dropped_messages,
+        )
 
 
 class ChatService:
@@ -35,18 +58,21 @@ class ChatService:
         self._tokenizer, self._observer = tokenizer, observer
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
-        """One Started, deltas, exactly one Finished. Closing it early frees the engine's slot at once.
+        """One Started, deltas, one Finished for each choice. Closing it early frees the engine's slots at once.
 
-        Raises RequestError before Started, EngineError at any time.
+        Raises RequestError before Started, and EngineError, or InvalidRequest for a grammar, at any time.
         """
         times = ChatTimes(time.monotonic())
         try:
-            readings = await self._read_media(request)
-            # A long prompt takes tens of milliseconds; other streams go on meanwhile.
-            built = await asyncio.to_thread(self._builder.build, request, readings)
+            built = await self.prepare(request)
             times.prompt_tokens = len(built.prompt)
             yield Started(len(built.prompt), built.dropped_messages)
-            async with aclosing(self._answer(request, built, times)) as deltas:
+
+            def choice(index: int) -> AsyncGenerator[Delta, None]:
+                return self._answer(_Asked(request, built, index, times))
+
+            count = request.num_choices
+            async with aclosing(choice(0) if count == 1 else interleave(choice, count)) as deltas:
                 async for delta in deltas:
                     yield delta
         except Exception as error:
@@ -55,56 +81,104 @@ class ChatService:
         finally:
             self._observer.finished(times, time.monotonic())
 
-    async def _answer(self, request: ChatRequest, built: BuiltPrompt, times: ChatTimes) -> AsyncGenerator[Delta, None]:
-        prompt, max_tokens, reasoning_tokens = built.prompt, built.max_tokens, 0
-        if request.enable_thinking:
-            thought = Thought(self._tokenizer)
-            if request.return_reasoning:
-                yield ReasoningDelta(built.thought_lead)
-            budget = max(1, max_tokens // 2)
-            async with aclosing(self._generate(request, prompt, budget, times)) as events:
-                async for event in events:
-                    text = thought.push(event.tokens, event.finish)
-                    if text and request.return_reasoning:
-                        yield ReasoningDelta(text)
-                    if thought.is_finished:
-                        break
-            reasoning_tokens = thought.num_tokens
+    async def prepare(self, request: ChatRequest) -> BuiltPrompt:
+        """The prompt that would be answered, its media read. Raises RequestError."""
+        readings = await self._read_media(request)
+        # A long prompt takes tens of milliseconds; other streams go on meanwhile.
+        return await asyncio.to_thread(self._builder.build, request, readings)
+
+    async def _answer(self, asked: "_Asked") -> AsyncGenerator[Delta, None]:
+        """One choice: a thought if its prompt has opened one, and the answer; if that begins with a thought that
+        reaches its budget, the thought is closed and the answer asked for behind it."""
+        built = asked.built
+        budget = asked.request.thinking.budget_of(built.max_tokens)
+        answer = self._new_answer(asked, is_tagged=built.opens_answer)
+        thought = Thought(self._tokenizer) if built.has_thought else None
+        if thought is not None:
+            begin = self._think(asked, thought, budget)
+        else:
+            begin = self._speak(asked, built.prompt, built.max_tokens, answer, budget)
+        async with aclosing(begin) as deltas:
+            async for delta in deltas:
+                yield delta
+        thought_tokens = 0
+        if answer.finish is None:
             # Small decoders end their turn with the thought. Asked again behind it, they answer; the prefix is cached.
-            prompt, max_tokens = self._builder.close_thought(built, thought.text, reasoning_tokens)
-        answer = Answer(request, self._tokenizer)
-        if max_tokens > 0:
-            async with aclosing(self._generate(request, prompt, max_tokens, times)) as events:
-                async for event in events:
-                    for delta in answer.push(event.tokens, event.finish):
+            text, thought_tokens = answer.thought, answer.completion_tokens
+            if thought is not None:
+                text, thought_tokens = thought.text, thought.num_tokens
+            prompt, max_tokens = self._builder.close_thought(built, text, thought_tokens)
+            answer = self._new_answer(asked, is_tagged=built.has_answer_tag)
+            async with aclosing(self._speak(asked, prompt, max_tokens, answer, max_tokens + 1)) as deltas:
+                async for delta in deltas:
+                    yield delta
+        finish = asked.times.outcome = answer.finish or "length"
+        yield Finished(finish, asked.usage(answer, thought_tokens), asked.index)
+
+    async def _think(self, asked: "_Asked", thought: Thought, budget: int) -> AsyncGenerator[Delta, None]:
+        is_sent = asked.request.thinking.is_sent
+        if is_sent and asked.built.thought_lead:
+            yield ReasoningDelta(asked.built.thought_lead, asked.index)
+        async with aclosing(self._generate(asked, asked.built.prompt, budget)) as events:
+            async for event in events:
+                text = thought.push(event.tokens, event.finish)
+                if text and is_sent:
+                    yield ReasoningDelta(text, asked.index)
+                if thought.is_finished:
+                    return
+
+    async def _speak(
+        self, asked: "_Asked", prompt: Prompt, max_tokens: int, answer: Answer, thought_budget: int
+    ) -> AsyncGenerator[Delta, None]:
+        """Up to the answer's end, or to where a thought in it has used up its budget."""
+        if max_tokens < 1:
+            return
+        grammar, top_logprobs = asked.built.grammar, asked.request.top_logprobs
+        async with aclosing(self._generate(asked, prompt, max_tokens, grammar, top_logprobs)) as events:
+            async for event in events:
+                for delta in answer.push(event):
+                    yield delta
+                if answer.finish is not None:
+                    return
+                if answer.is_thinking and answer.reasoning_tokens >= thought_budget:
+                    for delta in answer.end_thought():
                         yield delta
-                    if answer.finish is not None:
-                        break
-        times.outcome = answer.finish or "length"
-        usage = Usage(
-            prompt_tokens=len(built.prompt),
-            completion_tokens=reasoning_tokens + answer.completion_tokens,
-            cached_tokens=times.cached_tokens,
-            image_tokens=built.image_tokens,
-            audio_tokens=built.audio_tokens,
-            reasoning_tokens=reasoning_tokens + answer.reasoning_tokens,
-            dropped_messages=built.dropped_messages,
-        )
-        yield Finished(answer.finish or "length", usage)
+                    return
 
     async def _generate(
-        self, request: ChatRequest, prompt: Prompt, max_tokens: int, times: ChatTimes
+        self, asked: "_Asked", prompt: Prompt, max_tokens: int, grammar: str = "", top_logprobs: int | None = None
     ) -> AsyncGenerator[TokenEvent, None]:
-        stop_tokens = frozenset() if request.ignore_eos else self._tokenizer.eos_tokens
+        request, sampling = asked.request, asked.request.sampling
+        if sampling.seed is not None and asked.index:
+            sampling = replace(sampling, seed=sampling.seed + asked.index)
+        stop_tokens = frozenset(request.stop_tokens)
+        if not request.ignore_eos:
+            stop_tokens |= self._tokenizer.eos_tokens
         request_id = RequestId(uuid.uuid4().hex)
-        asked = Request(request_id, prompt, request.sampling, max_tokens, stop_tokens)
-        async with aclosing(self._engine.generate(asked)) as events:
+        generated = self._engine.generate(
+            Request(request_id, prompt, sampling, max_tokens, stop_tokens, grammar, top_logprobs)
+        )
+        async with aclosing(generated) as events:
             async for event in events:
-                times.take(event, time.monotonic(), self._observer)
+                asked.times.take(event, time.monotonic(), self._observer, asked.index)
                 yield event
+
+    def _new_answer(self, asked: "_Asked", *, is_tagged: bool) -> Answer:
+        request = asked.request
+        form = AnswerForm(
+            stop=request.stop,
+            is_raw=isinstance(request.conversation, RawPrompt),
+            is_tagged=is_tagged,
+            sends_reasoning=request.thinking.is_sent,
+            tool_names=frozenset(spec.name for spec in request.tools.specs) if request.tools.are_offered else None,
+            wants_logs=request.top_logprobs is not None,
+        )
+        return Answer(form, self._tokenizer, asked.index)
 
     async def _read_media(self, request: ChatRequest) -> dict[Part, MediaReading]:
         """Read all pictures and sounds side by side; the first failure gives up the others."""
+        if isinstance(request.conversation, RawPrompt):
+            return {}
         parts = [part for message in request.conversation.messages for part in message.parts]
         media = list(dict.fromkeys(part for part in parts if isinstance(part, (ImagePart, AudioPart))))
         try:

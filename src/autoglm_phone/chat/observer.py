@@ -1,6 +1,6 @@
 """What a chat tells about its work. The server's metrics implement Observer, so the chat knows no metrics library."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from autoglm_phone.core.module import MediaReading
@@ -25,14 +25,14 @@ class ChatTimes:
     completion_tokens: int = 0
     cached_tokens: int = 0
     outcome: str = "left"
-    last_token_s: float | None = None
+    last_token_s: dict[int, float] = field(default_factory=dict)  # by choice
 
-    def take(self, event: TokenEvent, now_s: float, observer: Observer) -> None:
+    def take(self, event: TokenEvent, now_s: float, observer: Observer, choice: int = 0) -> None:
         """Count an event and report TTFT (from the chat's start, media included) or ITL."""
         self.completion_tokens += len(event.tokens)
-        if self.last_token_s is None:
+        if not self.last_token_s:
             self.cached_tokens = event.cached_tokens
             observer.first_token(now_s - self.start_s, event.queue_s)
-        else:
-            observer.next_token(now_s - self.last_token_s)
-        self.last_token_s = now_s
+        elif choice in self.last_token_s:
+            observer.next_token(now_s - self.last_token_s[choice])
+        self.last_token_s[choice] = now_s

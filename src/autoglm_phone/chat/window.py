@@ -44,11 +44,12 @@ def num_dropped_turns(fixed: int, turns: Sequence[TurnSize], limit: int, truncat
     return first
 
 
-def too_long(what: str, limit: int, truncation: Truncation) -> ContextLengthExceeded:
+def too_long(what: str, limit: int, truncation: Truncation, *, param: str = "messages") -> ContextLengthExceeded:
     """The limit is what the window leaves beside some room for the answer."""
-    way_out = 'shorten it, send "truncation": "auto",' if truncation == "error" else "shorten them"
+    may_be_cut = truncation == "error" and param == "messages"
+    way_out = 'shorten it, send "truncation": "auto",' if may_be_cut else "shorten it"
     return ContextLengthExceeded(
         f"context_length_exceeded: {what}, the limit is {limit} (the window less room for an answer); {way_out} "
         f"or start the server with a larger --max-model-len",
-        param="messages",
+        param=param,
     )

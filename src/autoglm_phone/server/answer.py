@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
-from autoglm_phone.chat.delta import Delta, Finished, Started
+from autoglm_phone.chat.delta import Delta, Started
 from autoglm_phone.server.hangup import end_task
 
 # A slow client holds its own chat back, not the memory of the server.
@@ -48,7 +48,7 @@ class Answer:
         return self._next is not None
 
     async def take(self) -> Delta:
-        """The next delta. Raises what ended the chat early; must not be called after Finished."""
+        """The next delta. Raises what ended the chat early; must not be called after the last Finished."""
         await self.wait()
         item, self._next = self._next, None
         assert item is not None
@@ -61,8 +61,6 @@ class Answer:
             async with aclosing(deltas):
                 async for delta in deltas:
                     await self._queue.put(delta)
-                    if isinstance(delta, Finished):
-                        return
-            raise AssertionError("a chat ends with Finished")
+            raise AssertionError("a chat ends with Finished")  # met only by who takes more than there is
         except Exception as error:  # the edge of this task: whoever takes is told
             await self._queue.put(error)

@@ -1,6 +1,6 @@
 """The model's own chat template, rendered so that its text and the users' text are told apart.
 
-Template text is trusted to name control tokens; everything a user, a medium or the model wrote is not, so
+Template text is trusted to name control tokens; what a user, a medium, a tool or the model wrote is not, so
 `<|im_start|>` in a message stays plain text. The template itself comes out of a model file and runs in a sandbox
 that bounds what it writes; it is the file's digest that vouches for the rest.
 """
@@ -9,8 +9,9 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NoReturn
 
 from jinja2 import TemplateError
@@ -18,6 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from autoglm_phone.core.errors import InvalidRequest, SetupError
 from autoglm_phone.core.ids import TokenId
+from autoglm_phone.text.piece import Piece
 from autoglm_phone.text.tokenizer import Tokenizer
 
 MAX_TEMPLATE_CHARS = 200_000
@@ -29,10 +31,14 @@ PROBE = " Aa1 <b> & \"c\" 'd' {{ e }}\n\n  好 "
 
 @dataclass(frozen=True)
 class TemplateMessage:
-    """A message whose media have become text. text is never trusted."""
+    """A message whose media have become text."""
 
     role: str
-    text: str
+    pieces: tuple[Piece, ...]
+
+    @property
+    def num_chars(self) -> int:
+        return sum(len(piece.text) for piece in self.pieces)
 
 
 class ChatTemplate:
@@ -46,63 +52,54 @@ class ChatTemplate:
             raise SetupError(f"the chat template has {len(source)} characters, the limit is {MAX_TEMPLATE_CHARS}")
         self._tokenizer = tokenizer
         self._names = {"bos_token": tokenizer.bos_name, "eos_token": tokenizer.eos_name}
-        names = sorted(tokenizer.special_tokens, key=len, reverse=True)
-        self._special = re.compile("|".join(map(re.escape, names))) if names else None
+        self.source = source
         try:
             self._template = _environment().from_string(source)
             self._try_out()
         except FAULTS as error:
             raise SetupError(f"the chat template does not work: {error}") from error
 
-    def tokenize(self, messages: Sequence[TemplateMessage], *, opening: str = "", **switches: object) -> list[TokenId]:
-        """Tokens of the dialogue with the assistant's turn opened; `opening` is trusted text put behind that."""
+    def tokenize(
+        self, messages: Sequence[TemplateMessage], *, opening: Sequence[Piece] = (), **switches: object
+    ) -> list[TokenId]:
+        """Tokens of the dialogue with the assistant's turn opened, and `opening` put behind that."""
         marks = _marks(len(messages))
         try:
             rendered = self._render([message.role for message in messages], marks, switches)
         except FAULTS as error:
             raise InvalidRequest(f"the chat template refuses these messages: {error}", param="messages") from error
-        texts = {mark: message.text for mark, message in zip(marks, messages, strict=True)}
-        pieces = re.split("(" + "|".join(marks) + ")", rendered + opening) if marks else [rendered + opening]
+        contents = {mark: message.pieces for mark, message in zip(marks, messages, strict=True)}
+        parts = re.split("(" + "|".join(marks) + ")", rendered) if marks else [rendered]
         for mark, message in zip(marks, messages, strict=True):
-            if mark not in pieces:
+            if mark not in parts:
                 raise InvalidRequest(
                     f"the model's chat template has no place here for a message of role {message.role!r}",
                     param="messages",
                 )
-        tokens = self._join(pieces, texts)
+        frame = (contents.get(part, (Piece(part, is_trusted=True),)) for part in parts)
+        tokens = self.join([*chain.from_iterable(frame), *opening])
         leading = self._tokenizer.leading_token
         return tokens if leading is None or tokens[:1] == [leading] else [leading, *tokens]
 
-    def continue_turn(self, said: str, trusted: str) -> list[TokenId]:
-        """Tokens of what the assistant said in its open turn, and of trusted text put behind it."""
-        [mark] = _marks(1)
-        return self._join([mark, trusted], {mark: said})
-
-    def _join(self, pieces: Sequence[str], texts: Mapping[str, str]) -> list[TokenId]:
+    def join(self, pieces: Iterable[Piece]) -> list[TokenId]:
         """Plain text between two control tokens is tokenised as a whole, whoever wrote its parts: as in training."""
         tokens: list[TokenId] = []
         plain: list[str] = []
         for piece in pieces:
-            if piece in texts:
-                plain.append(texts[piece])
+            if not piece.is_trusted:
+                plain.append(piece.text)
                 continue
-            for text, special in self._split_special(piece):
+            for text, special in self._tokenizer.split_special(piece.text):
                 plain.append(text)
                 if special is not None:
                     tokens += [*self._tokenizer.encode("".join(plain)), special]
                     plain = []
         return tokens + self._tokenizer.encode("".join(plain))
 
-    def _split_special(self, trusted: str) -> list[tuple[str, TokenId | None]]:
-        """Trusted text as runs of plain text, each with the control token that follows it."""
-        if self._special is None:
-            return [(trusted, None)]
-        runs: list[tuple[str, TokenId | None]] = []
-        at = 0
-        for match in self._special.finditer(trusted):
-            runs.append((trusted[at : match.start()], self._tokenizer.special_tokens[match.group()]))
-            at = match.end()
-        return [*runs, (trusted[at:], None)]
+    def opened_turn(self) -> str:
+        """What the template writes to open the assistant's turn behind a question."""
+        [mark] = _marks(1)
+        return self._render(["user"], [mark], {}).partition(mark)[2]
 
     def _render(self, roles: Sequence[str], contents: Sequence[str], switches: Mapping[str, Any]) -> str:
         messages = [{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)]

@@ -1,6 +1,7 @@
 """Text to tokens and back, from a GGUF's metadata. Opens no file; plain text never becomes a control token."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from tokenizers import Regex, models, pre_tokenizers
@@ -48,6 +49,9 @@ class Tokenizer:
         self.special_tokens: dict[str, TokenId] = {
             tokens[index]: TokenId(index) for index, kind in enumerate(types) if kind in (CONTROL, USER_DEFINED)
         }
+        self._special_names = {index: name for name, index in self.special_tokens.items()}
+        longest_first = sorted(self.special_tokens, key=len, reverse=True)
+        self._special = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
         self._special_bytes = {
             index: name.encode() if types[index] == USER_DEFINED or name in _SPOKEN else b""
             for name, index in self.special_tokens.items()
@@ -69,6 +73,31 @@ class Tokenizer:
         # Of the library's methods only the batch ones let other threads run meanwhile.
         [encoded] = self._fast.encode_batch_fast([text], add_special_tokens=False)
         return cast(list[TokenId], encoded.ids)
+
+    def encode_trusted(self, text: str) -> list[TokenId]:
+        """Tokens of text whose author may write control tokens by their names."""
+        tokens: list[TokenId] = []
+        for plain, special in self.split_special(text):
+            tokens += self.encode(plain)
+            if special is not None:
+                tokens.append(special)
+        return tokens
+
+    def split_special(self, text: str) -> list[tuple[str, TokenId | None]]:
+        """Text as runs of plain text, each with the control token whose name follows it."""
+        if self._special is None:
+            return [(text, None)]
+        runs: list[tuple[str, TokenId | None]] = []
+        at = 0
+        for match in self._special.finditer(text):
+            runs.append((text[at : match.start()], self.special_tokens[match.group()]))
+            at = match.end()
+        return [*runs, (text[at:], None)]
+
+    def written(self, tokens: Iterable[TokenId]) -> str:
+        """Tokens as text for a reader: control tokens by their names, broken characters as U+FFFD."""
+        pieces = (self._special_names.get(token, "").encode() or self.decode_bytes(token) for token in tokens)
+        return b"".join(pieces).decode("utf-8", "replace")
 
     def decode_bytes(self, token: TokenId) -> bytes:
         """UTF-8 bytes of a token, perhaps part of a character. A control token has none."""

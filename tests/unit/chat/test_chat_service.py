@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from tiny_vocabulary import CHATML, tiny_tokenizer
 
-from autoglm_phone.chat.chat_request import ChatRequest
+from autoglm_phone.chat.chat_request import ChatRequest, Thinking
 from autoglm_phone.chat.chat_service import ChatService
 from autoglm_phone.chat.delta import ContentDelta, Delta, Finished, ReasoningDelta, Started
 from autoglm_phone.chat.observer import ChatTimes
@@ -183,7 +183,7 @@ def test_behind_a_thought_however_it_ends_the_answer_is_asked_for(thought: str) 
     engine = ScriptedEngine(
         [said(thought[:3]), said(thought[3:], "stop")], [said("It is.\n</answer>"), said("x", "stop")]
     )
-    deltas = chat(engine, ask(enable_thinking=True, max_tokens=90), notes)
+    deltas = chat(engine, ask(thinking=Thinking(is_on=True), max_tokens=90), notes)
     assert reasoning(deltas).endswith(" for it.")
     assert content(deltas) == "It is."
     usage = finished(deltas).usage
@@ -197,14 +197,14 @@ def test_behind_a_thought_however_it_ends_the_answer_is_asked_for(thought: str) 
 
 def test_a_thought_that_is_not_asked_for_is_counted_but_not_sent() -> None:
     engine = ScriptedEngine([said("hm", "stop")], [said("Yes", "stop")])
-    deltas = chat(engine, ask(enable_thinking=True, return_reasoning=False), Notes())
+    deltas = chat(engine, ask(thinking=Thinking(is_on=True, is_sent=False)), Notes())
     assert (reasoning(deltas), content(deltas)) == ("", "Yes")
     assert finished(deltas).usage.reasoning_tokens == 2
 
 
 def test_a_thought_that_takes_every_token_is_an_answer_cut_by_length() -> None:
     engine = ScriptedEngine([said("a", "length")])
-    deltas = chat(engine, ask(enable_thinking=True, max_tokens=1), Notes())
+    deltas = chat(engine, ask(thinking=Thinking(is_on=True), max_tokens=1), Notes())
     assert (content(deltas), finished(deltas).reason, len(engine.requests)) == ("", "length", 1)
 
 

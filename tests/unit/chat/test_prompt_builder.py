@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_vocabulary import CHATML, tiny_tokenizer
 
-from autoglm_phone.chat.chat_request import ChatRequest, Truncation
-from autoglm_phone.chat.prompt_builder import MIN_ANSWER_TOKENS, BuiltPrompt, PromptBuilder, PromptConfig, Readings
+from autoglm_phone.chat.chat_request import ChatRequest, Thinking, Truncation
+from autoglm_phone.chat.prompt_builder import MIN_ANSWER_TOKENS, BuiltPrompt, PromptBuilder, PromptConfig
+from autoglm_phone.chat.turns import Readings
 from autoglm_phone.core.conversation import AudioPart, Conversation, ImagePart, Message, Part, Role, TextPart
 from autoglm_phone.core.errors import ContextLengthExceeded
 from autoglm_phone.core.ids import Digest
@@ -92,12 +93,12 @@ def test_a_silent_sound_is_admitted(question: str, said: str) -> None:
 
 def test_a_thought_is_opened_in_the_users_language_and_closed_before_the_answer() -> None:
     making = builder()
-    built = making.build(ask(("user", "why?"), enable_thinking=True), {})
+    built = making.build(ask(("user", "why?"), thinking=Thinking(is_on=True)), {})
     assert written(built.prompt).endswith(f"<S>assistant\n<think>\n{built.thought_lead}")
     prompt, left = making.close_thought(built, " that.\n", 7)
     assert written(prompt).endswith(f"<think>\n{built.thought_lead} that.\n</think>\n<answer>\n")
     assert left == built.max_tokens - 7
-    assert "用户" in making.build(ask(("user", "为什么？"), enable_thinking=True), {}).thought_lead
+    assert "用户" in making.build(ask(("user", "为什么？"), thinking=Thinking(is_on=True)), {}).thought_lead
 
 
 def dialogue(sizes: list[tuple[int, int]]) -> list[tuple[Role, str]]:

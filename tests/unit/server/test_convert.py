@@ -7,8 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted_services import House, ScriptedChat, asked
 
-from autoglm_phone.chat.chat_request import ChatRequest
-from autoglm_phone.core.conversation import AudioPart, ImagePart, Message, TextPart
+from autoglm_phone.chat.chat_request import ChatRequest, Thinking, Tools
+from autoglm_phone.core.conversation import (
+    AudioPart,
+    Conversation,
+    ImagePart,
+    Message,
+    TextPart,
+    ToolCall,
+    ToolSpec,
+)
 from autoglm_phone.core.request import SamplingParams
 from autoglm_phone.server.fields import UNSUPPORTED, WITHOUT_EFFECT
 
@@ -17,6 +25,11 @@ PNG = b"\x89PNG as good as any"
 WAV = b"RIFF as good as any"
 PNG_URI = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 WAV_URI = f"data:audio/wav;base64,{base64.b64encode(WAV).decode()}"
+TOOL = {
+    "type": "function",
+    "function": {"name": "tap", "description": "Tap.", "parameters": {"type": "object"}, "strict": True},
+}
+CALL = {"id": "a", "type": "function", "function": {"name": "tap", "arguments": '{"x": 1}'}}
 WAV_BASE64 = base64.b64encode(WAV).decode()
 
 
@@ -39,6 +52,11 @@ def refused(body: Any, **settings: Any) -> tuple[int, str | None, str]:
     return response.status_code, error["param"], error["message"]
 
 
+def messages_of(request: ChatRequest) -> tuple[Message, ...]:
+    assert isinstance(request.conversation, Conversation)
+    return request.conversation.messages
+
+
 def said(*parts: Any, role: str = "user") -> dict[str, Any]:
     return asked(messages=[{"role": role, "content": list(parts)}])
 
@@ -52,11 +70,10 @@ def test_what_is_left_out_or_null_comes_from_the_bundle() -> None:
         assert request.max_tokens is None
         assert request.truncation is None
         assert request.stop == ()
-        assert (request.enable_thinking, request.return_reasoning, request.use_default_system_prompt) == (
-            False,
-            True,
-            True,
-        )
+        assert request.thinking == Thinking()
+        assert request.tools == Tools()
+        assert (request.num_choices, request.top_logprobs, request.grammar) == (1, None, "")
+        assert request.use_default_system_prompt
 
 
 def test_every_sampling_field_arrives() -> None:
@@ -87,7 +104,7 @@ def test_one_stop_string_needs_no_list() -> None:
 def test_messages_keep_their_order_and_developers_speak_as_the_system() -> None:
     roles = ["developer", "system", "user", "assistant", "user"]
     body = asked(messages=[{"role": role, "content": f"{number}"} for number, role in enumerate(roles)])
-    messages = converted(body).conversation.messages
+    messages = messages_of(converted(body))
     assert [message.role for message in messages] == ["system", "system", "user", "assistant", "user"]
     assert [message.parts for message in messages] == [(TextPart(f"{number}"),) for number in range(5)]
 
@@ -101,7 +118,7 @@ def test_parts_of_all_kinds_keep_their_order_and_name_their_place() -> None:
         {"type": "audio_url", "audio_url": {"url": WAV_URI}},
         {"type": "text", "text": "is this?"},
     )
-    assert converted(body).conversation.messages == (
+    assert messages_of(converted(body)) == (
         Message(
             "user",
             (
@@ -123,7 +140,7 @@ def test_top_level_media_stand_in_the_last_user_turn_pictures_first() -> None:
         {"role": "user", "content": "now"},
         {"role": "assistant", "content": "hm"},
     ]
-    first, second, third = converted(body).conversation.messages
+    first, second, third = messages_of(converted(body))
     assert first.parts == (TextPart("before"),)
     assert second.parts == (
         ImagePart(PNG, "images[0]"),
@@ -136,14 +153,13 @@ def test_top_level_media_stand_in_the_last_user_turn_pictures_first() -> None:
 
 def test_the_articles_extra_body() -> None:
     request = converted(asked(model="autoglm-phone-9b", enable_thinking=True, return_reasoning=True, audio=WAV_BASE64))
-    assert request.enable_thinking
-    assert request.return_reasoning
-    assert request.conversation.messages[0].parts[0] == AudioPart(WAV, "audio")
+    assert request.thinking == Thinking(is_on=True)
+    assert messages_of(request)[0].parts[0] == AudioPart(WAV, "audio")
 
 
 def test_thinking_has_two_places_and_reasoning_two_names() -> None:
-    assert converted(asked(chat_template_kwargs={"enable_thinking": True})).enable_thinking
-    assert not converted(asked(include_reasoning=False)).return_reasoning
+    assert converted(asked(chat_template_kwargs={"enable_thinking": True})).thinking.is_on
+    assert not converted(asked(include_reasoning=False)).thinking.is_sent
     contradiction = asked(enable_thinking=False, chat_template_kwargs={"enable_thinking": True})
     assert refused(contradiction)[:2] == (400, "enable_thinking")
     assert refused(asked(return_reasoning=True, include_reasoning=False))[:2] == (400, "return_reasoning")
@@ -157,7 +173,7 @@ def test_an_older_answer_may_be_a_refusal_or_nothing() -> None:
         {"role": "assistant", "content": None, "tool_calls": [], "reasoning_content": "hm"},
         {"role": "user", "content": "b"},
     ]
-    texts = [message.parts for message in converted(asked(messages=history)).conversation.messages]
+    texts = [message.parts for message in messages_of(converted(asked(messages=history)))]
     assert texts[1:4] == [(TextPart("no"),), (TextPart("never"),), (TextPart(""),)]
 
 
@@ -201,7 +217,39 @@ def test_an_older_answer_may_be_a_refusal_or_nothing() -> None:
         ({"messages": [{"role": "user", "content": [{"type": "video_url"}]}]}, "messages[0].content[0]"),
         ({"messages": [{"role": "user", "content": [{"type": ["x"]}]}]}, "messages[0].content[0]"),
         ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
-        ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "y"}]}, "messages[0].role"),
+        ({"messages": [{"role": "function", "content": "x", "name": "y"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user", "content": "x", "tool_calls": [CALL]}]}, "messages[0].tool_calls"),
+        ({"messages": [{"role": "assistant", "tool_calls": [{"id": "x"}]}]}, "messages[0].tool_calls[0].function"),
+        ({"n": True}, "n"),
+        ({"n": 17}, "n"),
+        ({"logprobs": 0}, "logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+        ({"top_logprobs": 3}, "top_logprobs"),
+        ({"logit_bias": {"x": 1}}, "logit_bias"),
+        ({"logit_bias": {"1": 101}}, "logit_bias.1"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function"),
+        ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+        ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools[0].function.name"),
+        ({"tools": [TOOL] * 129}, "tools"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": "any", "tools": [TOOL]}, "tool_choice"),
+        ({"tool_choice": {"type": "function", "function": {"name": "other"}}, "tools": [TOOL]}, "tool_choice"),
+        ({"response_format": {"type": "xml"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+        ({"response_format": {"type": "json_object"}, "guided_regex": "a"}, "response_format"),
+        ({"response_format": {"type": "json_object"}, "ignore_eos": True}, "ignore_eos"),
+        ({"guided_json": "{"}, "guided_json"),
+        ({"guided_regex": "("}, "guided_regex"),
+        ({"guided_choice": []}, "guided_choice"),
+        ({"structured_outputs": {"grammar": "start: nothing"}}, "structured_outputs.grammar"),
+        ({"structured_outputs": {"structural_tag": "x"}}, "structured_outputs.structural_tag"),
+        ({"reasoning_effort": "huge"}, "reasoning_effort"),
+        ({"reasoning_effort": "high", "enable_thinking": False}, "enable_thinking"),
+        ({"thinking": {"type": "maybe"}}, "thinking.type"),
+        ({"thinking_token_budget": -1}, "thinking_token_budget"),
+        ({"thinking_token_budget": 5, "thinking_budget_tokens": 6}, "thinking_token_budget"),
+        ({"continue_final_message": True}, "messages"),
+        ({"add_generation_prompt": False}, "add_generation_prompt"),
         ({"images": "data:"}, "images"),
         ({"images": [5]}, "images[0]"),
         ({"audio": {"voice": "alloy", "format": "wav"}}, "audio"),
@@ -232,17 +280,104 @@ def test_what_would_change_the_result_is_refused_by_name_unless_it_asks_for_noth
         assert House().post(asked(**{name: no_op})).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("n", True), ("n", 2), ("logprobs", 0), ("tools", [{"type": "function"}]), ("tool_choice", "required")],
-)
+@pytest.mark.parametrize(("name", "value"), [("best_of", True), ("echo", 0), ("min_tokens", False)])
 def test_true_is_not_one_and_zero_is_not_false(name: str, value: object) -> None:
     assert refused(asked(**{name: value}))[:2] == (400, name)
 
 
-def test_tool_calls_in_the_history_are_refused_with_their_place() -> None:
-    body = asked(messages=[{"role": "assistant", "content": None, "tool_calls": [{"id": "x"}]}])
-    assert refused(body)[:2] == (400, "messages[0].tool_calls")
+@pytest.mark.parametrize(
+    ("fields", "thinking"),
+    [
+        ({"reasoning_effort": "none"}, Thinking(is_on=False)),
+        ({"reasoning_effort": "low"}, Thinking(is_on=True, share=0.25)),
+        ({"reasoning_effort": "xhigh", "enable_thinking": True}, Thinking(is_on=True, share=0.75)),
+        ({"thinking": {"type": "enabled", "budget_tokens": 9}}, Thinking(is_on=True, budget=9)),
+        ({"thinking": {"type": "disabled"}}, Thinking(is_on=False)),
+        ({"thinking_budget_tokens": -1}, Thinking()),
+        ({"thinking_token_budget": 0, "enable_thinking": True}, Thinking(is_on=False, budget=0)),
+        ({"return_reasoning": False, "enable_thinking": True}, Thinking(is_on=True, is_sent=False)),
+    ],
+)
+def test_a_thought_is_asked_for_under_many_names(fields: dict[str, Any], thinking: Thinking) -> None:
+    assert converted(asked(**fields)).thinking == thinking
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (None, ("auto", None)),
+        ("none", ("none", None)),
+        ("required", ("required", None)),
+        ({"type": "function", "function": {"name": "tap"}}, ("required", "tap")),
+    ],
+)
+def test_tools_and_their_choice_arrive(choice: object, expected: tuple[str, str | None]) -> None:
+    tools = converted(asked(tools=[TOOL], tool_choice=choice, parallel_tool_calls=False)).tools
+    assert tools.specs == (ToolSpec("tap", "Tap.", {"type": "object"}, is_strict=True),)
+    assert (tools.choice, tools.only, tools.is_parallel) == (*expected, False)
+
+
+def test_calls_and_their_results_arrive_in_the_order_of_the_calls() -> None:
+    second = {"id": "b", "type": "function", "function": {"name": "tap", "arguments": "{}"}}
+    body = asked(
+        messages=[
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": None, "tool_calls": [CALL, second]},
+            {"role": "tool", "tool_call_id": "b", "content": "2"},
+            {"role": "tool", "tool_call_id": "a", "content": [{"type": "text", "text": "1"}]},
+        ]
+    )
+    _, calling, *results = messages_of(converted(body))
+    assert calling.tool_calls == (ToolCall("a", "tap", '{"x": 1}'), ToolCall("b", "tap", "{}"))
+    assert [message.parts for message in results] == [(TextPart("1"),), (TextPart("2"),)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"response_format": {"type": "json_object"}},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}},
+        {"structured_outputs": {"json": {"type": "object"}}},
+        {"structured_outputs": {"json": '{"type": "object"}'}},
+        {"structured_outputs": {"regex": "a+"}},
+        {"structured_outputs": {"choice": ["a", "b"]}},
+        {"structured_outputs": {"grammar": 'start: "a"'}},
+        {"structured_outputs": {"json_object": True}},
+        {"guided_json": {"type": "object"}},
+        {"guided_regex": "a+"},
+        {"guided_choice": ["a"]},
+        {"guided_grammar": 'root ::= "a" | "b"'},
+        {"grammar": 'root ::= "a"'},
+        {"json_schema": {"type": "object"}},
+    ],
+)
+def test_every_name_of_structured_output_gives_a_grammar(fields: dict[str, Any]) -> None:
+    assert converted(asked(**fields)).grammar
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"response_format": {"type": "text"}}, {"grammar": ""}, {"structured_outputs": {"json_object": False}}],
+)
+def test_what_asks_for_no_form_gives_no_grammar(fields: dict[str, Any]) -> None:
+    assert converted(asked(**fields)).grammar == ""
+
+
+@pytest.mark.parametrize("fields", [{"continue_final_message": True, "add_generation_prompt": False}, {"prefix": True}])
+def test_the_last_turn_can_be_continued(fields: dict[str, Any]) -> None:
+    last = {"role": "assistant", "content": "Once"} | ({"prefix": True} if "prefix" in fields else {})
+    more = {} if "prefix" in fields else fields
+    body = asked(messages=[{"role": "user", "content": "a"}, last], **more)
+    assert converted(body).continues_last
+    assert not converted(asked()).continues_last
+    assert refused(body | {"enable_thinking": True})[0] == 400
+
+
+def test_numbers_of_tokens_arrive() -> None:
+    request = converted(asked(logit_bias={"5": -100, "7": 1.5}, stop_token_ids=[9], logprobs=True, top_logprobs=2))
+    assert request.sampling.logit_bias == ((5, -100.0), (7, 1.5))
+    assert (request.stop_tokens, request.top_logprobs) == ((9,), 2)
+    assert converted(asked(logprobs=True)).top_logprobs == 0
 
 
 @pytest.mark.parametrize("name", [name for name in WITHOUT_EFFECT if "." not in name])

@@ -1,10 +1,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_vocabulary import CHATML, tiny_tokenizer
+from tiny_vocabulary import CHATML, plain_message, tiny_tokenizer
 
 from autoglm_phone.core.errors import InvalidRequest, SetupError
-from autoglm_phone.text.chat_template import ChatTemplate, TemplateMessage
+from autoglm_phone.text.chat_template import ChatTemplate
+from autoglm_phone.text.piece import Piece
 
 TOKENIZER = tiny_tokenizer()
 START, END = 256, 257
@@ -20,14 +21,14 @@ def turn(role: str, text: str) -> list[int]:
 @given(st.lists(st.tuples(st.sampled_from(["user", "assistant"]), hostile), max_size=4))
 def test_a_message_can_name_no_control_token(said: list[tuple[str, str]]) -> None:
     template = ChatTemplate(CHATML, TOKENIZER)
-    tokens = template.tokenize([TemplateMessage(role, text) for role, text in said])
+    tokens = template.tokenize([plain_message(role, text) for role, text in said])
     expected = [token for role, text in said for token in turn(role, text)]
     assert tokens == [*expected, START, *b"assistant\n"]
 
 
 def test_the_opening_is_trusted_text_behind_the_assistants_turn() -> None:
     template = ChatTemplate(CHATML, TOKENIZER)
-    assert template.tokenize([], opening="<think>\n") == [START, *b"assistant\n<think>\n"]
+    assert template.tokenize([], opening=[Piece("<think>\n", is_trusted=True)]) == [START, *b"assistant\n<think>\n"]
 
 
 @pytest.mark.parametrize(
@@ -59,19 +60,19 @@ def test_a_template_that_cannot_be_used_safely_is_refused_at_start(source: str) 
 def test_a_template_may_refuse_messages() -> None:
     source = "{% if messages | length == 1 %}{{ raise_exception('two at least') }}{% endif %}" + CHATML
     with pytest.raises(InvalidRequest, match="two at least"):
-        ChatTemplate(source, TOKENIZER).tokenize([TemplateMessage("user", "hello")])
+        ChatTemplate(source, TOKENIZER).tokenize([plain_message("user", "hello")])
 
 
 def test_blank_space_around_a_text_is_kept_even_where_the_template_trims() -> None:
     trimming = CHATML.replace("message.content }}", "message.content | trim }}")
-    tokens = ChatTemplate(trimming, TOKENIZER).tokenize([TemplateMessage("user", "  code\n")])
+    tokens = ChatTemplate(trimming, TOKENIZER).tokenize([plain_message("user", "  code\n")])
     assert tokens[: len(turn("user", "  code\n"))] == turn("user", "  code\n")
 
 
 def test_a_message_that_the_template_leaves_out_is_an_error() -> None:
     source = CHATML.replace("{% for message in messages %}", "{% for message in messages if message.role != 'tool' %}")
     with pytest.raises(InvalidRequest, match="no place here for a message of role 'tool'"):
-        ChatTemplate(source, TOKENIZER).tokenize([TemplateMessage("user", "hi"), TemplateMessage("tool", "21")])
+        ChatTemplate(source, TOKENIZER).tokenize([plain_message("user", "hi"), plain_message("tool", "21")])
 
 
 def test_what_templates_expect_of_their_surroundings_is_there() -> None:
@@ -79,19 +80,19 @@ def test_what_templates_expect_of_their_surroundings_is_there() -> None:
         "{{ bos_token }}{{ eos_token }}{{ {'a': '<é>'} | tojson }}{{ 2 * 3 }}"
         "{% for message in messages %}{{ message.content }}{% if loop.index > 9 %}{% break %}{% endif %}{% endfor %}"
     )
-    tokens = ChatTemplate(source, tiny_tokenizer(bos=START)).tokenize([TemplateMessage("user", "hi")])
+    tokens = ChatTemplate(source, tiny_tokenizer(bos=START)).tokenize([plain_message("user", "hi")])
     assert tokens == [START, END, *'{"a": "<é>"}6hi'.encode()]
 
 
 def test_a_prompt_begins_with_the_token_that_the_model_wants_once() -> None:
     tokenizer = tiny_tokenizer(bos=END, adds_bos=True)
-    messages = [TemplateMessage("user", "hi")]
+    messages = [plain_message("user", "hi")]
     without = ChatTemplate(CHATML, tokenizer).tokenize(messages)
     assert without[:2] == [END, START]
     assert ChatTemplate("{{ bos_token }}" + CHATML, tokenizer).tokenize(messages) == without
 
 
 def test_many_messages_are_kept_apart() -> None:
-    messages = [TemplateMessage("user", str(n)) for n in range(300)]
+    messages = [plain_message("user", str(n)) for n in range(300)]
     expected = [token for n in range(300) for token in turn("user", str(n))]
     assert ChatTemplate(CHATML, TOKENIZER).tokenize(messages) == [*expected, START, *b"assistant\n"]

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from autoglm_phone.text.chat_template import TemplateMessage
+from autoglm_phone.text.piece import Piece
 from autoglm_phone.text.tokenizer import CONTROL, NORMAL, Tokenizer
 
 CHATML = (
@@ -28,3 +30,7 @@ def metadata() -> dict[str, Any]:
 def tiny_tokenizer(*, bos: int | None = None, adds_bos: bool = False) -> Tokenizer:
     """Token n < 256 is byte n; 256 and 257 are <|im_start|> and <|im_end|>."""
     return Tokenizer(metadata() | {"tokenizer.ggml.bos_token_id": bos, "tokenizer.ggml.add_bos_token": adds_bos})
+
+
+def plain_message(role: str, text: str) -> TemplateMessage:
+    return TemplateMessage(role, (Piece(text),))

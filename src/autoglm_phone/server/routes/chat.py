@@ -4,14 +4,14 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
-from typing import assert_never
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from autoglm_phone.chat.delta import ContentDelta, Delta, Finished, ReasoningDelta, Started
+from autoglm_phone.chat.delta import Finished, Started
 from autoglm_phone.core.errors import AutoGLMError, NotReady
 from autoglm_phone.server.answer import Answer
+from autoglm_phone.server.collected import collect
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.convert import read_fields, to_chat_request
 from autoglm_phone.server.errors import error_body
@@ -53,14 +53,14 @@ def chat_routes(services: Services, config: ServerConfig) -> APIRouter:
             started = await answer.start(config.keep_alive_s)
             headers |= _dropped_header(started)
             if not wire.stream:
-                response: Response = JSONResponse(await _whole(answer, form), headers=headers)
+                whole = form.completion(await collect(answer, chat.num_choices))
                 await answer.aclose()
-                return response
+                return JSONResponse(whole, headers=headers)
         except BaseException:
             await answer.aclose()
             raise
         wants_usage = wire.stream_options is not None and bool(wire.stream_options.include_usage)
-        events = _events(answer, form, config.keep_alive_s, include_usage=wants_usage)
+        events = _events(answer, form, chat.num_choices, config.keep_alive_s, include_usage=wants_usage)
         return EventStream(events, headers, answer.aclose)
 
     return router
@@ -74,56 +74,27 @@ def _check_ready(services: Services) -> None:
         raise NotReady(f"the decoder is not ready ({status.state}{reason}); try again shortly")
 
 
-async def _whole(answer: Answer, form: AnswerForm) -> dict[str, object]:
-    content: list[str] = []
-    reasoning: list[str] = []
-    while True:
-        match delta := await answer.take():
-            case ContentDelta(text):
-                content.append(text)
-            case ReasoningDelta(text):
-                reasoning.append(text)
-            case Finished():
-                return form.completion("".join(content), "".join(reasoning), delta)
-            case Started():
-                raise AssertionError("a chat starts once")
-            case _:
-                assert_never(delta)
-
-
 async def _events(
-    answer: Answer, form: AnswerForm, keep_alive_s: float, *, include_usage: bool
+    answer: Answer, form: AnswerForm, num_choices: int, keep_alive_s: float, *, include_usage: bool
 ) -> AsyncGenerator[bytes, None]:
-    yield encode_event(form.role_chunk())
+    for choice in range(num_choices):
+        yield encode_event(form.role_chunk(choice))
+    finished: list[Finished] = []
     try:
-        while True:
+        while len(finished) < num_choices:
             while not await answer.wait(keep_alive_s):
                 yield KEEP_ALIVE
             delta = await answer.take()
-            yield encode_event(_chunk(form, delta))
+            yield encode_event(form.chunk(delta))
             if isinstance(delta, Finished):
-                if include_usage:
-                    yield encode_event(form.usage_chunk(delta))
-                yield DONE
-                return
+                finished.append(delta)
+        if include_usage:
+            yield encode_event(form.usage_chunk(finished))
+        yield DONE
     except Exception as error:  # the edge of a request whose status line is gone: told in the stream, without [DONE]
         log = _log.error if isinstance(error, AutoGLMError) else _log.exception
         log("a stream ended with %s: %s", type(error).__name__, error)
         yield encode_event(error_body(error))
-
-
-def _chunk(form: AnswerForm, delta: Delta) -> dict[str, object]:
-    match delta:
-        case ContentDelta(text):
-            return form.content_chunk(text)
-        case ReasoningDelta(text):
-            return form.reasoning_chunk(text)
-        case Finished():
-            return form.finish_chunk(delta)
-        case Started():
-            raise AssertionError("a chat starts once")
-        case _:
-            assert_never(delta)
 
 
 def _dropped_header(started: Started) -> dict[str, str]:
