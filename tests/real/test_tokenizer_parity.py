@@ -66,10 +66,6 @@ def template(nano_gguf: Path, tokenizer: Tokenizer) -> ChatTemplate:
 def peer(nano_gguf: Path) -> Iterator[Tokenize]:
     library = LlamaLibrary()
     ffi, lib = library.ffi, library.lib
-    ffi.cdef(
-        "int32_t llama_tokenize(const struct llama_vocab * vocab, const char * text, int32_t text_len,"
-        " llama_token * tokens, int32_t n_tokens_max, bool add_special, bool parse_special);"
-    )
     params = lib.llama_model_default_params()
     params.vocab_only = True
     model = lib.llama_model_load_from_file(str(nano_gguf).encode(), params)

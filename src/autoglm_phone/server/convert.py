@@ -17,7 +17,8 @@ from autoglm_phone.server.convert_sampling import to_sampling, to_stop
 from autoglm_phone.server.convert_thinking import to_thinking
 from autoglm_phone.server.fields import extra_fields, ignored_paths, refuse_unsupported
 from autoglm_phone.server.media_source import MediaSources
-from autoglm_phone.server.schemas.chat_request import TAG, ChatCompletionRequest
+from autoglm_phone.server.schemas.chat_request import ChatCompletionRequest
+from autoglm_phone.server.schemas.wire_model import TAG
 from autoglm_phone.server.services import FetchMedia
 
 MAX_SHOWN_CHARS = 60

@@ -6,14 +6,14 @@ from itertools import groupby
 from autoglm_phone.core.conversation import AudioPart, ImagePart, Message, Part, Role, TextPart, ToolCall
 from autoglm_phone.core.errors import InvalidRequest
 from autoglm_phone.server.media_source import MediaSources
-from autoglm_phone.server.schemas.chat_request import (
+from autoglm_phone.server.schemas.messages import (
     AudioUrlPart,
     ImageUrlPart,
     InputAudioPart,
     RefusalPart,
     WireMessage,
 )
-from autoglm_phone.server.schemas.chat_request import (
+from autoglm_phone.server.schemas.messages import (
     TextPart as WireTextPart,
 )
 

@@ -7,14 +7,15 @@ from autoglm_phone.chat.chat_request import Tools
 from autoglm_phone.core.conversation import ToolSpec
 from autoglm_phone.core.errors import InvalidRequest
 from autoglm_phone.server.json_body import parse_object
-from autoglm_phone.server.schemas.chat_request import (
-    ChatCompletionRequest,
+from autoglm_phone.server.schemas.chat_request import ChatCompletionRequest
+from autoglm_phone.server.schemas.generation import (
+    GenerationRequest,
     JsonObjectFormat,
     JsonSchemaResponse,
-    NamedTool,
     ResponseFormat,
     StructuredOutputs,
 )
+from autoglm_phone.server.schemas.messages import NamedTool
 from autoglm_phone.text.grammar import (
     choice_grammar,
     ebnf_grammar,
@@ -24,11 +25,11 @@ from autoglm_phone.text.grammar import (
 )
 
 
-def is_constrained(wire: ChatCompletionRequest) -> bool:
+def is_constrained(wire: GenerationRequest) -> bool:
     return bool(_wanted(wire))
 
 
-def to_grammar(wire: ChatCompletionRequest) -> str:
+def to_grammar(wire: GenerationRequest) -> str:
     """The grammar of the one form that was asked for, or nothing. Takes up to a second: not for the event loop."""
     forms = _wanted(wire)
     if len(forms) > 1:
@@ -67,7 +68,7 @@ def to_tools(wire: ChatCompletionRequest) -> Tools:
 _Form = tuple[str, Any]
 
 
-def _wanted(wire: ChatCompletionRequest) -> dict[str, _Form]:
+def _wanted(wire: GenerationRequest) -> dict[str, _Form]:
     """Every form that was asked for, by the field that asks for it."""
     forms: dict[str, _Form] = _of_format(wire.response_format) | _of_structured(wire.structured_outputs)
     for param, kind, value in (

@@ -1,30 +1,16 @@
 """Sampling fields of a request to SamplingParams; what is left out comes from the bundle."""
 
 import re
-from typing import Protocol
 
 from autoglm_phone.core.errors import InvalidRequest
 from autoglm_phone.core.ids import TokenId
 from autoglm_phone.core.request import SamplingParams
+from autoglm_phone.server.schemas.generation import GenerationRequest
 
 _TOKEN = re.compile(r"[0-9]{1,9}")
 
 
-class SamplingFields(Protocol):
-    """What chats and completions have in common; None means that the field was left out."""
-
-    temperature: float | None
-    top_p: float | None
-    top_k: int | None
-    min_p: float | None
-    frequency_penalty: float | None
-    presence_penalty: float | None
-    repetition_penalty: float | None
-    seed: int | None
-    logit_bias: dict[str, float] | None
-
-
-def to_sampling(wire: SamplingFields, default: SamplingParams) -> SamplingParams:
+def to_sampling(wire: GenerationRequest, default: SamplingParams) -> SamplingParams:
     def chosen(given: float | None, otherwise: float) -> float:
         return otherwise if given is None else given
 
