@@ -20,6 +20,7 @@ from autoglm_phone.assemble.engine_process import EngineProcessConfig
 from autoglm_phone.assemble.media_process import MediaProcessConfig, SpeechConfig, VisionConfig, media_door
 from autoglm_phone.chat.chat_service import ChatService
 from autoglm_phone.chat.prompt_builder import PromptBuilder, PromptConfig
+from autoglm_phone.chat.transcription import TranscriptionService
 from autoglm_phone.core.module import Modality, ModuleInfo
 from autoglm_phone.engine.config import EngineConfig
 from autoglm_phone.engine.process_engine import ProcessEngine
@@ -107,6 +108,7 @@ def make_app(settings: Settings, resolved: Resolved, bundle: Bundle, located: Lo
         modules=modules,
         fetch=partial(fetch_media, policy=FetchPolicy(settings.allow_media_urls, int(settings.max_body_bytes))),
         metrics=metrics,
+        transcriptions=TranscriptionService(processes.media, metrics),
     )
 
     async def announce() -> None:

@@ -11,6 +11,7 @@ from autoglm_phone.server import errors
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.edge import Edge
 from autoglm_phone.server.limits import BodyLimit, KeyCheck, OriginCheck
+from autoglm_phone.server.routes.audio import audio_routes
 from autoglm_phone.server.routes.chat import chat_routes
 from autoglm_phone.server.routes.health import health_routes
 from autoglm_phone.server.routes.models import model_routes
@@ -37,6 +38,7 @@ def create_app(services: Services, config: ServerConfig, lifespan: Lifespan | No
     errors.install(app)
     for router in (chat_routes(services, config), model_routes(services, config), health_routes(services)):
         app.include_router(router)
+    app.include_router(audio_routes(services, config))
     app.include_router(page_routes())
     # The last added is the outermost: headers and the last catch, origin, key, body, routes.
     app.add_middleware(

@@ -1,4 +1,4 @@
-"""What /metrics shows. Counts what chats tell (it is chat's Observer) and asks engine and media process when read."""
+"""What /metrics shows: counts what chats and transcripts tell (it observes both), asks engine and media process."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 from autoglm_phone.chat.observer import ChatTimes
 from autoglm_phone.core.module import MediaReading
 from autoglm_phone.core.request import EngineStatus
+from autoglm_phone.core.transcript import Task, TranscriptEnd
 from autoglm_phone.server.media_state import MediaState
 
 _FIRST_TOKEN_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 30, 60)
@@ -33,6 +34,12 @@ class ServerMetrics:
         self._media = Counter(
             "autoglm_media", "Pictures and sounds read", ["modality", "cache"], registry=self.registry
         )
+        self._transcriptions = Counter(
+            "autoglm_transcriptions", "Transcripts by how they ended", ["task", "outcome"], registry=self.registry
+        )
+        self._sounds = Counter(
+            "autoglm_transcribed_seconds", "Length of the transcribed sounds", registry=self.registry
+        )
         self._module = Histogram(
             "autoglm_module_seconds",
             "Time of a module for one picture or sound that was not in the cache",
@@ -49,9 +56,13 @@ class ServerMetrics:
         self._next.observe(seconds)
 
     def media_read(self, reading: MediaReading) -> None:
-        self._media.labels(reading.modality, "hit" if reading.was_cached else "miss").inc()
-        if not reading.was_cached:
-            self._module.labels(reading.modality).observe(reading.seconds)
+        self._count_media(reading.modality, was_cached=reading.was_cached, seconds=reading.seconds)
+
+    def transcribed(self, task: Task, outcome: str, end: TranscriptEnd | None) -> None:
+        self._transcriptions.labels(task, outcome).inc()
+        if end is not None:
+            self._sounds.inc(end.duration_s)
+            self._count_media("speech", was_cached=end.was_cached, seconds=end.seconds)
 
     def finished(self, times: ChatTimes, now_s: float) -> None:
         self._chats.labels(times.outcome).inc()
@@ -71,6 +82,11 @@ class ServerMetrics:
     def render(self) -> bytes:
         """Prometheus' text format."""
         return generate_latest(self.registry)
+
+    def _count_media(self, modality: str, *, was_cached: bool, seconds: float) -> None:
+        self._media.labels(modality, "hit" if was_cached else "miss").inc()
+        if not was_cached:
+            self._module.labels(modality).observe(seconds)
 
     def _histogram(self, name: str, text: str, buckets: Iterable[float]) -> Histogram:
         return Histogram(f"autoglm_{name}", text, buckets=tuple(buckets), registry=self.registry)

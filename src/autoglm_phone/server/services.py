@@ -8,6 +8,7 @@ from autoglm_phone.chat.chat_request import ChatRequest
 from autoglm_phone.chat.delta import Delta
 from autoglm_phone.core.module import ModuleInfo
 from autoglm_phone.core.request import EngineDoor
+from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd
 from autoglm_phone.server.media_state import MediaState
 from autoglm_phone.server.metrics import ServerMetrics
 
@@ -16,6 +17,14 @@ class Chats(Protocol):
     """The use case. Closing the generator ends the computation."""
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]: ...
+
+
+class Transcriptions(Protocol):
+    """The use case of a whole transcript: any number of Heard, one TranscriptEnd. Closing it ends the work."""
+
+    def stream(
+        self, sound: bytes, options: HearingOptions, *, param: str
+    ) -> AsyncGenerator[Heard | TranscriptEnd, None]: ...
 
 
 class MediaMonitor(Protocol):
@@ -38,3 +47,4 @@ class Services:
     modules: Callable[[], Sequence[ModuleInfo]]
     fetch: FetchMedia
     metrics: ServerMetrics
+    transcriptions: Transcriptions | None = None
