@@ -19,7 +19,7 @@ from autoglm_phone.media.fetch import FetchPolicy, fetch_media
 from autoglm_phone.server.app import create_app
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.metrics import ServerMetrics
-from autoglm_phone.server.services import Services
+from autoglm_phone.server.services import Services, Transcriptions
 
 MODEL = "autoglm-phone-nano"
 USAGE = Usage(
@@ -103,12 +103,21 @@ class House:
     policy: FetchPolicy = field(default_factory=FetchPolicy)
     metrics: ServerMetrics = field(default_factory=ServerMetrics)
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
+    transcriptions: Transcriptions | None = None
 
     def app(self, **settings: Any) -> FastAPI:
         config = replace(ServerConfig(model_id=MODEL, aliases=("nano",), bundle_limits="small"), **settings)
         modules = (DECODER, EYE)
         fetch = partial(fetch_media, policy=self.policy)
-        services = Services(self.chat, self.engine, self.media, lambda: modules, fetch, self.metrics)
+        services = Services(
+            self.chat,
+            self.engine,
+            self.media,
+            lambda: modules,
+            fetch,
+            self.metrics,
+            transcriptions=self.transcriptions,
+        )
         return create_app(services, config, self.lifespan)
 
     def client(self, **settings: Any) -> httpx.AsyncClient:

@@ -2,21 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
-from scripted_services import DECODER, MODEL, FakeEngine, FakeMedia, ScriptedChat
+from scripted_services import House
 
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.transcript import Heard, HearingOptions, Segment, TranscriptEnd, Word
-from autoglm_phone.media.fetch import FetchPolicy, fetch_media
-from autoglm_phone.server.app import create_app
-from autoglm_phone.server.config import ServerConfig
-from autoglm_phone.server.metrics import ServerMetrics
-from autoglm_phone.server.services import Services, Transcriptions
 
 TRANSCRIPTIONS, TRANSLATIONS = "/v1/audio/transcriptions", "/v1/audio/translations"
 FILE = {"file": ("talk.wav", b"RIFF", "audio/wav")}
@@ -69,34 +61,14 @@ class ScriptedTranscriptions:
         return options
 
 
-@dataclass
-class ListeningHouse:
-    """A server's HTTP side with everything behind it scripted. `settings` replace fields of the config."""
+def post_form(
+    house: House, path: str = TRANSCRIPTIONS, *, files: Any = FILE, settings: Any = None, **fields: Any
+) -> httpx.Response:
+    """One form, from its own event loop. `[]` behind a name is written `_list`."""
+    data = {name.replace("_list", "[]"): value for name, value in fields.items()}
 
-    transcriptions: Transcriptions | None = field(default_factory=ScriptedTranscriptions)
-    metrics: ServerMetrics = field(default_factory=ServerMetrics)
+    async def ask() -> httpx.Response:
+        async with house.client(**(settings or {})) as client:
+            return await client.post(path, data=data, files=files)
 
-    def app(self, **settings: Any) -> FastAPI:
-        services = Services(
-            ScriptedChat(),
-            FakeEngine(),
-            FakeMedia(),
-            lambda: (DECODER,),
-            partial(fetch_media, policy=FetchPolicy()),
-            self.metrics,
-            transcriptions=self.transcriptions,
-        )
-        return create_app(services, replace(ServerConfig(model_id=MODEL), **settings))
-
-    def client(self, **settings: Any) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app(**settings)), base_url="http://localhost")
-
-    def post(self, path: str = TRANSCRIPTIONS, *, files: Any = FILE, settings: Any = None, **fields: Any) -> Any:
-        """One form, from its own event loop. `[]` behind a name is written `_list`."""
-        data = {name.replace("_list", "[]"): value for name, value in fields.items()}
-
-        async def ask() -> httpx.Response:
-            async with self.client(**(settings or {})) as client:
-                return await client.post(path, data=data, files=files)
-
-        return asyncio.run(ask())
+    return asyncio.run(ask())

@@ -3,14 +3,16 @@ import json
 from typing import Any
 
 import pytest
+import httpx
+from scripted_services import House
 from scripted_transcriptions import (
     END,
     FILE,
     HELLO,
     TRANSCRIPTIONS,
     TRANSLATIONS,
-    ListeningHouse,
     ScriptedTranscriptions,
+    post_form,
 )
 
 from autoglm_phone.core.errors import MediaTooLarge, MediaUndecodable, NotReady, Overloaded, WorkerDied
@@ -20,33 +22,37 @@ from autoglm_phone.server.sse import KEEP_ALIVE
 TEXT = "Hello there. Who is it? Me."
 
 
+def listening(transcriptions: ScriptedTranscriptions | None = None) -> House:
+    return House(transcriptions=transcriptions or ScriptedTranscriptions())
+
+
 def events(text: str) -> list[Any]:
     datas = [line.removeprefix("data: ") for line in text.split("\n\n") if line.startswith("data: ")]
     return [data if data == "[DONE]" else json.loads(data) for data in datas]
 
 
 def test_json() -> None:
-    response = ListeningHouse().post(model="whisper-1")
+    response = post_form(listening(), model="whisper-1")
     assert response.json() == {"text": TEXT, "usage": {"type": "duration", "seconds": 5}}
     assert response.headers["x-request-id"].startswith("transcription-")
 
 
 def test_text() -> None:
-    response = ListeningHouse().post(response_format="text")
+    response = post_form(listening(), response_format="text")
     assert (response.text, response.headers["content-type"]) == (f"{TEXT}\n", "text/plain; charset=utf-8")
 
 
 def test_subtitles() -> None:
-    srt = ListeningHouse().post(response_format="srt")
+    srt = post_form(listening(), response_format="srt")
     assert srt.text.startswith("1\n00:00:00,500 --> 00:00:01,250\nHello there.\n\n2\n")
     assert srt.headers["content-type"] == "text/plain; charset=utf-8"
-    vtt = ListeningHouse().post(response_format="vtt")
+    vtt = post_form(listening(), response_format="vtt")
     assert vtt.text.startswith("WEBVTT\n\n00:00:00.500 --> 00:00:01.250\nHello there.\n\n")
     assert vtt.headers["content-type"] == "text/vtt; charset=utf-8"
 
 
 def test_verbose_json_has_segments() -> None:
-    answer = ListeningHouse().post(response_format="verbose_json").json()
+    answer = post_form(listening(), response_format="verbose_json").json()
     assert {name: answer[name] for name in ("task", "language", "duration", "text")} == {
         "task": "transcribe",
         "language": "english",
@@ -71,29 +77,29 @@ def test_verbose_json_has_segments() -> None:
 
 
 def test_words_are_given_when_asked_for() -> None:
-    house = ListeningHouse()
-    only = house.post(response_format="verbose_json", timestamp_granularities_list="word").json()
+    house = listening()
+    only = post_form(house, response_format="verbose_json", timestamp_granularities_list="word").json()
     assert only["words"][0] == {"word": "Hello", "start": 0.5, "end": 1.25, "probability": 0.75}
     assert " ".join(word["word"] for word in only["words"]) == TEXT
     assert "segments" not in only
-    both = house.post(response_format="verbose_json", timestamp_granularities_list=["word", "segment"]).json()
+    both = post_form(house, response_format="verbose_json", timestamp_granularities_list=["word", "segment"]).json()
     assert {"words", "segments"} <= both.keys()
 
 
 def test_silence_is_an_empty_text_in_every_form() -> None:
-    house = ListeningHouse(ScriptedTranscriptions((END,)))
-    assert house.post().json()["text"] == ""
-    assert [house.post(response_format=form).text for form in ("text", "srt", "vtt")] == ["\n", "", "WEBVTT\n\n"]
-    verbose = house.post(response_format="verbose_json").json()
+    house = listening(ScriptedTranscriptions((END,)))
+    assert post_form(house).json()["text"] == ""
+    assert [post_form(house, response_format=form).text for form in ("text", "srt", "vtt")] == ["\n", "", "WEBVTT\n\n"]
+    verbose = post_form(house, response_format="verbose_json").json()
     assert (verbose["text"], verbose["segments"], verbose["language"]) == ("", [], "unknown")
-    assert house.post(response_format="verbose_json", language="zh").json()["language"] == "chinese"
-    *_, done, _ = events(house.post(stream="true").text)
+    assert post_form(house, response_format="verbose_json", language="zh").json()["language"] == "chinese"
+    *_, done, _ = events(post_form(house, stream="true").text)
     assert (done["type"], done["text"]) == ("transcript.text.done", "")
 
 
 def test_a_translation_is_english() -> None:
     transcriptions = ScriptedTranscriptions((Heard("zh", HELLO[0].segments), END))  # type: ignore[union-attr]  # a Heard
-    answer = ListeningHouse(transcriptions).post(TRANSLATIONS, response_format="verbose_json", language="zh").json()
+    answer = post_form(listening(transcriptions), TRANSLATIONS, response_format="verbose_json", language="zh").json()
     assert (answer["task"], answer["language"]) == ("translate", "english")
     assert (transcriptions.options.task, transcriptions.options.language) == ("translate", "zh")
 
@@ -101,8 +107,13 @@ def test_a_translation_is_english() -> None:
 def test_the_bytes_and_the_options_arrive() -> None:
     transcriptions = ScriptedTranscriptions()
     sound = bytes(range(256)) * 10
-    ListeningHouse(transcriptions).post(
-        files={"file": ("a", sound)}, language="de", prompt="Straße", temperature="0.2", response_format="srt"
+    post_form(
+        listening(transcriptions),
+        files={"file": ("a", sound)},
+        language="de",
+        prompt="Straße",
+        temperature="0.2",
+        response_format="srt",
     )
     ((given, options, param),) = transcriptions.asked
     assert (given, param) == (sound, "file")
@@ -110,7 +121,7 @@ def test_the_bytes_and_the_options_arrive() -> None:
 
 
 def test_a_stream_is_deltas_and_done() -> None:
-    response = ListeningHouse().post(stream="true")
+    response = post_form(listening(), stream="true")
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     first, second, done, end = events(response.text)
     assert first == {"type": "transcript.text.delta", "delta": "Hello there. Who is it?"}
@@ -132,7 +143,7 @@ def test_a_stream_is_deltas_and_done() -> None:
 def test_a_stream_is_kept_alive_while_nothing_is_heard() -> None:
     async def test() -> None:
         gate = asyncio.Event()
-        house = ListeningHouse(ScriptedTranscriptions((gate, *HELLO)))
+        house = listening(ScriptedTranscriptions((gate, *HELLO)))
         sent: list[bytes] = []
         await converse(house, sent, until=lambda: KEEP_ALIVE in sent, then=gate.set, keep_alive_s=0.01)
         text = b"".join(sent).decode()
@@ -153,26 +164,26 @@ def test_a_stream_is_kept_alive_while_nothing_is_heard() -> None:
 )
 def test_a_refusal_has_its_status_for_streams_too(stream: str, error: Exception, status: int, code: str) -> None:
     transcriptions = ScriptedTranscriptions((error,))
-    response = ListeningHouse(transcriptions).post(stream=stream)
+    response = post_form(listening(transcriptions), stream=stream)
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
     assert transcriptions.is_closed.is_set()
 
 
 def test_a_death_in_the_middle_of_a_stream_is_an_error_event_without_done() -> None:
-    response = ListeningHouse(ScriptedTranscriptions((HELLO[0], WorkerDied("it has died")))).post(stream="true")
+    response = post_form(listening(ScriptedTranscriptions((HELLO[0], WorkerDied("it has died")))), stream="true")
     *_, last = events(response.text)
     assert (last["error"]["code"], last["error"]["message"]) == ("worker_died", "it has died")
 
 
 def test_without_ears_there_is_no_transcript() -> None:
-    response = ListeningHouse(None).post()
+    response = post_form(House())
     assert (response.status_code, response.json()["error"]["code"]) == (400, "unsupported_modality")
     assert response.json()["error"]["param"] == "file"
 
 
 def test_faults_of_the_form_are_told_and_nothing_is_heard() -> None:
     transcriptions = ScriptedTranscriptions()
-    house = ListeningHouse(transcriptions)
+    house = listening(transcriptions)
     for fields, status, param in (
         ({"files": {}}, 400, None),  # no file at all: the client sends another kind of form
         ({"files": {"audio": ("a", b"RIFF")}}, 400, "file"),
@@ -180,34 +191,32 @@ def test_faults_of_the_form_are_told_and_nothing_is_heard() -> None:
         ({"response_format": "xml"}, 400, "response_format"),
         ({"include_list": "logprobs"}, 400, "include"),
     ):
-        response = house.post(**fields)
+        response = post_form(house, **fields)
         assert (response.status_code, response.json()["error"]["param"]) == (status, param)
     assert transcriptions.asked == []
 
 
 def test_unknown_fields_are_named_in_a_header() -> None:
-    assert ListeningHouse().post(vad_filter="true").headers["x-autoglm-ignored"] == "vad_filter"
-    assert "x-autoglm-ignored" not in ListeningHouse().post().headers
+    assert post_form(listening(), vad_filter="true").headers["x-autoglm-ignored"] == "vad_filter"
+    assert "x-autoglm-ignored" not in post_form(listening()).headers
 
 
 def test_a_body_over_the_limit_is_refused() -> None:
-    response = ListeningHouse().post(
-        files={"file": ("a", bytes(2000))}, settings={"max_body_bytes": 1000, "max_open_bytes": 1000}
+    response = post_form(
+        listening(), files={"file": ("a", bytes(2000))}, settings={"max_body_bytes": 1000, "max_open_bytes": 1000}
     )
     assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize("path", [TRANSCRIPTIONS, TRANSLATIONS])
 def test_the_key_is_asked_for(path: str) -> None:
-    assert ListeningHouse().post(path, settings={"api_key": "secret"}).status_code == 401
+    assert post_form(listening(), path, settings={"api_key": "secret"}).status_code == 401
 
 
 async def converse(
-    house: ListeningHouse, sent: list[bytes], *, until: Any, then: Any, stream: str = "true", **settings: Any
+    house: House, sent: list[bytes], *, until: Any, then: Any, stream: str = "true", **settings: Any
 ) -> None:
     """One request over bare ASGI: when `until` holds, `then` is done; a `then` that gives True hangs up."""
-    import httpx
-
     request = httpx.Request("POST", f"http://localhost{TRANSCRIPTIONS}", data={"stream": stream}, files=FILE)
     body = request.read()
     has_left = asyncio.Event()
@@ -244,7 +253,7 @@ async def converse(
 def test_hanging_up_ends_the_work(stream: str) -> None:
     async def test() -> None:
         transcriptions = ScriptedTranscriptions((HELLO[0], asyncio.Event()))
-        house = ListeningHouse(transcriptions)
+        house = listening(transcriptions)
         await converse(house, [], until=transcriptions.is_waiting.is_set, then=lambda: True, stream=stream)
         assert transcriptions.is_closed.is_set()
 
