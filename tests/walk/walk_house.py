@@ -32,7 +32,7 @@ from autoglm_phone.server.app import create_app
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.metrics import ServerMetrics
 from autoglm_phone.server.run import uvicorn_config
-from autoglm_phone.server.services import Services
+from autoglm_phone.server.services import Decoder, Services
 from autoglm_phone.text.chat_template import ChatTemplate
 
 MODEL = "autoglm-phone-fake"
@@ -114,12 +114,14 @@ class WalkHouse:
         local = LocalEngine(EngineLoop(self.engine_config, backend), OpenRequests(self.engine_config))
         engine = local if self.engine is None else self.engine
         prompts = PromptConfig(self.engine_config.max_model_len, 64, "error", SYSTEM_PROMPT)
-        builder = PromptBuilder(ChatTemplate(CHATML, tokenizer), tokenizer, prompts)
+        template = ChatTemplate(CHATML, tokenizer)
+        builder = PromptBuilder(template, tokenizer, prompts)
         config = replace(
             ServerConfig(MODEL, port=0, max_model_len=self.engine_config.max_model_len, shutdown_s=0), **settings
         )
         services = Services(
             chat=ChatService(engine, self.media, builder, tokenizer, self.metrics),
+            decoder=Decoder(tokenizer, template.source, self.engine_config.max_running),
             engine=engine,
             media=None,
             modules=lambda: (ModuleInfo("text", "decoder", "fake", "1", Digest("00"), ("fake",), 0),),

@@ -32,7 +32,7 @@ from autoglm_phone.server.app import create_app
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.metrics import ServerMetrics
 from autoglm_phone.server.run import serve
-from autoglm_phone.server.services import Services
+from autoglm_phone.server.services import Decoder, Services
 from autoglm_phone.settings import Resolved, Settings, resolve, this_machine
 from autoglm_phone.text.chat_template import ChatTemplate
 from autoglm_phone.text.tokenizer import Tokenizer
@@ -101,8 +101,12 @@ def make_app(settings: Settings, resolved: Resolved, bundle: Bundle, located: Lo
     processes = Processes(make_engine(settings, resolved, located["text"]), make_media(settings, resolved, located))
     metrics = ServerMetrics()
     modules = partial(module_infos, located, processes)
+    metadata = read_metadata(located["text"].files[0])
+    tokenizer = Tokenizer(metadata)
+    template = ChatTemplate(str(metadata.get("tokenizer.chat_template", "")), tokenizer)
     services = Services(
-        chat=make_chat(settings, resolved, bundle, located["text"], processes, metrics),
+        chat=make_chat(settings, resolved, bundle, template, tokenizer, processes, metrics),
+        decoder=Decoder(tokenizer, template.source, settings.max_running),
         engine=processes.engine,
         media=processes.media,
         modules=modules,
@@ -170,13 +174,11 @@ def make_chat(
     settings: Settings,
     resolved: Resolved,
     bundle: Bundle,
-    text: LocatedModule,
+    template: ChatTemplate,
+    tokenizer: Tokenizer,
     processes: Processes,
     metrics: ServerMetrics,
 ) -> ChatService:
-    metadata = read_metadata(text.files[0])
-    tokenizer = Tokenizer(metadata)
-    template = ChatTemplate(str(metadata.get("tokenizer.chat_template", "")), tokenizer)
     builder = PromptBuilder(
         template,
         tokenizer,

@@ -72,7 +72,7 @@ class ChatService:
                 return self._answer(_Asked(request, built, index, times))
 
             count = request.num_choices
-            async with aclosing(choice(0) if count == 1 else interleave(choice, count)) as deltas:
+            async with aclosing(choice(0) if count == 1 else interleave(choice, count, share_prompt=True)) as deltas:
                 async for delta in deltas:
                     yield delta
         except Exception as error:

@@ -11,13 +11,13 @@ _MAX_QUEUED = 64  # a slow reader holds the answers back, not the memory of the 
 MakeChoice = Callable[[int], AsyncGenerator[Delta, None]]
 
 
-async def interleave(make: MakeChoice, count: int) -> AsyncGenerator[Delta, None]:
-    """Deltas of `count` choices. The first failure ends all of them and is raised.
+async def interleave(make: MakeChoice, count: int, *, share_prompt: bool) -> AsyncGenerator[Delta, None]:
+    """Deltas of `count` generators. The first failure ends all of them and is raised.
 
-    The others begin once the first has said something: its prompt is in the KV cache then, and they share it.
+    share_prompt: the others begin once the first has said something. Its prompt is in the KV cache then.
     """
     queue: asyncio.Queue[Delta | Exception | None] = asyncio.Queue(_MAX_QUEUED)
-    tasks = [asyncio.create_task(_pump(make(0), queue))]
+    tasks = [asyncio.create_task(_pump(make(index), queue)) for index in range(1 if share_prompt else count)]
     num_open = count
     try:
         while num_open:
@@ -26,7 +26,7 @@ async def interleave(make: MakeChoice, count: int) -> AsyncGenerator[Delta, None
                 raise item
             if item is None:
                 num_open -= 1
-            if len(tasks) == 1:
+            if len(tasks) < count:
                 tasks += [asyncio.create_task(_pump(make(index), queue)) for index in range(1, count)]
             if item is not None:
                 yield item

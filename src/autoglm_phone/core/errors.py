@@ -8,6 +8,7 @@ AutoGLMError
 |  |- UnsupportedModality  the module for this kind of input is not loaded
 |  |- ContextLengthExceeded  the prompt does not fit the window
 |  |- UnknownModel         the model name is not served here
+|  |- NotSupported         the server has no such ability
 |  |- Unauthorized         the key is missing or wrong
 |  `- Overloaded           the queue is full; try again after `retry_after_s`
 |- EngineError             we must fix it
@@ -56,6 +57,10 @@ class ContextLengthExceeded(RequestError):
 
 
 class UnknownModel(RequestError):
+    pass
+
+
+class NotSupported(RequestError):
     pass
 
 

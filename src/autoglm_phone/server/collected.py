@@ -58,11 +58,13 @@ async def collect(answer: Answer, num_choices: int) -> list[Collected]:
     return choices
 
 
-def usage_of(finished: Sequence[Finished]) -> Usage:
-    """What all choices of a request took together; their prompt is counted once."""
-    first = min(finished, key=lambda each: each.choice).usage
+def usage_of(finished: Sequence[Finished], num_a_prompt: int = 0) -> Usage:
+    """What all choices of a request took together. So many in a row share a prompt, which counts once; 0: all do."""
+    prompts = [each.usage for each in finished if each.choice % (num_a_prompt or len(finished)) == 0]
     return replace(
-        first,
+        prompts[0],
+        prompt_tokens=sum(usage.prompt_tokens for usage in prompts),
+        cached_tokens=sum(usage.cached_tokens for usage in prompts),
         completion_tokens=sum(each.usage.completion_tokens for each in finished),
         reasoning_tokens=sum(each.usage.reasoning_tokens for each in finished),
     )

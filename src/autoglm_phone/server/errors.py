@@ -76,6 +76,7 @@ ANSWERS: Mapping[type[Exception], Answer] = {
     errors.Overloaded: Answer(429, "rate_limit_error", "overloaded", "the queue is full"),
     errors.AutoGLMError: Answer(500, "server_error", None, "any other fault of the server"),
     errors.StepFailed: Answer(500, "server_error", "step_failed", "the decoder failed"),
+    errors.NotSupported: Answer(501, _INVALID, "not_supported", "an endpoint that this server cannot honestly serve"),
     errors.NotReady: Answer(503, "server_error", "not_ready", "the decoder or a module is loading"),
     errors.WorkerDied: Answer(
         503, "server_error", "worker_died", "the process that computed the answer has died; it is restarted", 2

@@ -16,6 +16,7 @@ from autoglm_phone.server.errors import BodyTooLarge, BodyTooSlow, ForeignOrigin
 # How much longer a client that sends too much is listened to, so that it sees the answer.
 _LINGER_S = 3.0
 _LINGER_BYTES = 64 << 20
+_NEED_KEY = frozenset({"/metrics", "/tokenize", "/detokenize", "/apply-template", "/props"})
 
 
 class OriginCheck:
@@ -182,7 +183,7 @@ def _replay(chunks: list[bytes], receive: Receive) -> Receive:
 
 
 def _needs_key(path: str) -> bool:
-    return path.startswith("/v1") or path == "/metrics"
+    return path.startswith("/v1") or path in _NEED_KEY
 
 
 def _header(scope: Scope, name: bytes) -> bytes:

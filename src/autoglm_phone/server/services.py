@@ -6,17 +6,30 @@ from typing import Protocol
 
 from autoglm_phone.chat.chat_request import ChatRequest
 from autoglm_phone.chat.delta import Delta
+from autoglm_phone.chat.prompt_builder import BuiltPrompt
 from autoglm_phone.core.module import ModuleInfo
 from autoglm_phone.core.request import EngineDoor
 from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd
 from autoglm_phone.server.media_state import MediaState
 from autoglm_phone.server.metrics import ServerMetrics
+from autoglm_phone.text.tokenizer import Tokenizer
 
 
 class Chats(Protocol):
     """The use case. Closing the generator ends the computation."""
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]: ...
+
+    async def prepare(self, request: ChatRequest) -> BuiltPrompt: ...
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """What is known of the decoder without asking it. max_running: requests that it computes at once."""
+
+    tokenizer: Tokenizer
+    chat_template: str
+    max_running: int
 
 
 class Transcriptions(Protocol):
@@ -42,6 +55,7 @@ class Services:
     """media is None on a server without eyes and ears; modules gives what is loaded at this moment."""
 
     chat: Chats
+    decoder: Decoder
     engine: EngineDoor
     media: MediaMonitor | None
     modules: Callable[[], Sequence[ModuleInfo]]

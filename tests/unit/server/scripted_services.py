@@ -9,17 +9,20 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from tiny_vocabulary import CHATML, tiny_tokenizer
 
 from autoglm_phone.chat.chat_request import ChatRequest
 from autoglm_phone.chat.delta import ContentDelta, Delta, Finished, Started, Usage
-from autoglm_phone.core.ids import Digest
+from autoglm_phone.chat.prompt_builder import BuiltPrompt
+from autoglm_phone.core.ids import Digest, TokenId
 from autoglm_phone.core.module import ModuleInfo
+from autoglm_phone.core.prompt import Prompt
 from autoglm_phone.core.request import EngineStatus, Request, TokenEvent
 from autoglm_phone.media.fetch import FetchPolicy, fetch_media
 from autoglm_phone.server.app import create_app
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.metrics import ServerMetrics
-from autoglm_phone.server.services import Services, Transcriptions
+from autoglm_phone.server.services import Decoder, Services, Transcriptions
 
 MODEL = "autoglm-phone-nano"
 USAGE = Usage(
@@ -32,6 +35,8 @@ USAGE = Usage(
     dropped_messages=0,
 )
 HELLO: tuple[Delta, ...] = (Started(30, 0), ContentDelta("Hel"), ContentDelta("lo"), Finished("stop", USAGE))
+
+PROMPT = Prompt((TokenId(256), *map(TokenId, b"user\nHi")))
 
 Step = Delta | Exception | asyncio.Event
 """What a script does next: send, raise, or wait until the test sets the event."""
@@ -59,6 +64,10 @@ class ScriptedChat:
                     yield step
         finally:
             self.is_closed.set()
+
+    async def prepare(self, request: ChatRequest) -> BuiltPrompt:
+        self.requests.append(request)
+        return BuiltPrompt(PROMPT, max_tokens=10, image_tokens=2, audio_tokens=1)
 
 
 @dataclass
@@ -109,8 +118,10 @@ class House:
         config = replace(ServerConfig(model_id=MODEL, aliases=("nano",), bundle_limits="small"), **settings)
         modules = (DECODER, EYE)
         fetch = partial(fetch_media, policy=self.policy)
+        decoder = Decoder(tiny_tokenizer(), CHATML, max_running=8)
         services = Services(
             self.chat,
+            decoder,
             self.engine,
             self.media,
             lambda: modules,

@@ -27,8 +27,8 @@ class AnswerForm:
     created: int
     model: str
 
-    def role_chunk(self, choice: int = 0) -> dict[str, Any]:
-        return self._chunk(choice, {"role": "assistant", "content": ""})
+    def opening(self, num_choices: int) -> list[dict[str, Any]]:
+        return [self._chunk(choice, {"role": "assistant", "content": ""}) for choice in range(num_choices)]
 
     def chunk(self, delta: Delta) -> dict[str, Any]:
         match delta:

@@ -1,0 +1,101 @@
+"""What can be said without computing: tokens of a text and back, a rendered template, and what the decoder is."""
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from autoglm_phone import __version__
+from autoglm_phone.core.errors import InvalidRequest, NotSupported
+from autoglm_phone.core.ids import TokenId
+from autoglm_phone.server.config import ServerConfig
+from autoglm_phone.server.convert import check_model, read_body, read_fields, to_chat_request
+from autoglm_phone.server.respond import json_object
+from autoglm_phone.server.schemas.text_request import DetokenizeRequest, TokenizeRequest
+from autoglm_phone.server.services import Services
+
+
+def text_routes(services: Services, config: ServerConfig) -> APIRouter:
+    router = APIRouter()
+    tokenizer = services.decoder.tokenizer
+
+    @router.post("/tokenize")
+    async def tokenize(request: Request) -> dict[str, Any]:
+        wire, _ = read_body(TokenizeRequest, await json_object(request))
+        check_model(wire.model, config)
+        given = [name for name in ("prompt", "content", "messages") if getattr(wire, name) is not None]
+        if len(given) != 1:
+            raise InvalidRequest("send one of `prompt`, `content` and `messages`", param="prompt")
+        if wire.messages is not None:
+            tools = {"tools": wire.tools} if wire.tools is not None else {}
+            tokens = await _rendered({"messages": wire.messages, **tools})
+        else:
+            tokens = await asyncio.to_thread(_encode, wire)
+        answer: dict[str, Any] = {"count": len(tokens), "max_model_len": config.max_model_len, "tokens": tokens}
+        if wire.with_pieces:
+            answer["tokens"] = [{"id": token, "piece": tokenizer.written([token])} for token in tokens]
+        if wire.return_token_strs:
+            answer["token_strs"] = [tokenizer.written([token]) for token in tokens]
+        return answer
+
+    def _encode(wire: TokenizeRequest) -> list[TokenId]:
+        text = wire.prompt if wire.prompt is not None else wire.content or ""
+        tokens = tokenizer.encode(text) if wire.parse_special is False else tokenizer.encode_trusted(text)
+        leading, wants_leading = tokenizer.leading_token, (wire.add_special_tokens, wire.add_special)
+        if leading is None or False in wants_leading or tokens[:1] == [leading]:
+            return tokens
+        return [leading, *tokens]
+
+    async def _rendered(body: dict[str, Any]) -> list[TokenId]:
+        wire, _ = read_fields(body, config)
+        built = await services.chat.prepare(await to_chat_request(wire, config, services.fetch))
+        return list(built.prompt.tokens)
+
+    @router.post("/detokenize")
+    async def detokenize(request: Request) -> dict[str, Any]:
+        wire, _ = read_body(DetokenizeRequest, await json_object(request))
+        check_model(wire.model, config)
+        last = tokenizer.vocab_size - 1
+        wrong = next((token for token in wire.tokens if not 0 <= token <= last), None)
+        if wrong is not None:
+            raise InvalidRequest(f"`tokens`: there is no token {wrong}, only 0 to {last}", param="tokens")
+        text = await asyncio.to_thread(tokenizer.written, map(TokenId, wire.tokens))
+        return {"prompt": text, "content": text}
+
+    @router.post("/apply-template")
+    async def apply_template(request: Request) -> dict[str, Any]:
+        return {"prompt": tokenizer.written(await _rendered(await json_object(request)))}
+
+    @router.get("/props")
+    async def props() -> dict[str, Any]:
+        """As llama.cpp's clients expect it."""
+        loaded = {module.modality for module in services.modules()}
+        sampling = config.default_sampling
+        return {
+            "default_generation_settings": {
+                "n_ctx": config.max_model_len,
+                "params": {
+                    "temperature": sampling.temperature,
+                    "top_k": sampling.top_k,
+                    "top_p": sampling.top_p,
+                    "min_p": sampling.min_p,
+                    "repeat_penalty": sampling.repetition_penalty,
+                },
+            },
+            "total_slots": services.decoder.max_running,
+            "model_alias": config.model_id,
+            "modalities": {"vision": "vision" in loaded, "audio": "speech" in loaded},
+            "chat_template": services.decoder.chat_template,
+            "bos_token": tokenizer.bos_name,
+            "eos_token": tokenizer.eos_name,
+            "build_info": f"autoglm-phone {__version__}",
+        }
+
+    @router.post("/v1/embeddings")
+    async def create_embeddings() -> dict[str, Any]:
+        raise NotSupported(
+            "embeddings are not offered: the decoder was trained to write, and vectors taken out of it compare texts "
+            "badly; use a model that was trained for embeddings"
+        )
+
+    return router
