@@ -3,6 +3,8 @@
 # relative, so that a repository in a folder with a space in its name works too
 AUTOGLM_VENV ?= .venv
 export AUTOGLM_VENV
+# for tests that load ONNX Runtime in their own process; the server tells its media process itself
+export ORT_DISABLE_TELEMETRY := 1
 BIN := $(AUTOGLM_VENV)/bin
 SETUP := sh scripts/setup.sh
 

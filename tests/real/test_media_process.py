@@ -65,6 +65,19 @@ def test_words_of_a_picture_are_read_and_the_module_is_measured() -> None:
     asyncio.run(test())
 
 
+def test_the_libraries_keep_no_record_of_their_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime numbers its user in a file and sends what it did, unless it is told before it is loaded not to."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    async def test() -> None:
+        async with running(MediaProcessConfig(vision=VisionConfig(info("vision")))) as media:
+            await media.read_image(picture_of("Settings"), param="a")
+
+    asyncio.run(test())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_process_killed_while_it_reads_is_replaced() -> None:
     async def test() -> None:
         async with running(MediaProcessConfig(vision=VisionConfig(info("vision")))) as media:

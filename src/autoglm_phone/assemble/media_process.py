@@ -74,6 +74,9 @@ def media_door(config: MediaProcessConfig, *, nice: int = 10, limits: DoorLimits
         "OPENBLAS_NUM_THREADS": threads,
         "OMP_WAIT_POLICY": "PASSIVE",
         "KMP_BLOCKTIME": "0",
+        # ONNX Runtime's builds for Linux report their use to their maker from 1.29 on, unless this is set before they
+        # are loaded. Source: github.com/microsoft/onnxruntime/pull/27379
+        "ORT_DISABLE_TELEMETRY": "1",
     }
     options = ProcessOptions(env=env, nice=nice)
     return MediaProcess(MODULE, msgspec.json.encode(config), config.modalities, options=options, limits=limits)
