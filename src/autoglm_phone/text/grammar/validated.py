@@ -9,12 +9,13 @@ from autoglm_phone.text.grammar.deep_stack import on_deep_stack
 def parser_limits() -> LLParserLimits:
     """What a grammar may cost, here and where it is followed: the engine builds its matcher with the same limits.
 
-    Every running stream waits while the next tokens of one answer are looked up. With the library's own 50,000 items
-    an ambiguous grammar of two lines took 2.3 s for that, with 10,000 it is refused after 0.1 s; schemas of agents
-    need some hundreds. 250,000 states may take half a gigabyte a request; 50,000 were 20 MB at most, and a long
-    pattern of Chinese and Latin letters needs 25,000. Errors are for callers, so they do not tell the parser's state.
+    Every running stream waits while one answer's next tokens are looked up. Ambiguous grammars of two lines took up to
+    2.3 s for that with the library's 2,000 items in a row and 50,000 a step; with these they are refused before it is
+    0.1 s. An optional property takes four items in a row, so 250 may stand side by side; required ones take none.
+    250,000 states may take half a gigabyte a request; 50,000 were 20 MB at most, and a long pattern of Chinese and
+    Latin letters needs 25,000. Errors are for callers, so they do not tell the parser's state.
     """
-    return LLParserLimits(step_max_items=10_000, max_lexer_states=50_000, verbose_errors=False)
+    return LLParserLimits(max_items_in_row=1000, step_max_items=10_000, max_lexer_states=50_000, verbose_errors=False)
 
 
 def fault(grammar: str) -> str:
