@@ -40,7 +40,8 @@ def turns(messages: Sequence[Message], readings: Readings) -> list[Turn]:
             made.append(Turn(TemplateMessage("user", pieces), results, begins=False))
             continue
         for index, message in enumerate(run):
-            pieces = (Piece(message_text(message, readings, numbers)), *assistant_calls(message.tool_calls))
+            text = message_text(message, readings, numbers)
+            pieces = (Piece(text), *assistant_calls(message.tool_calls, is_behind_text=bool(text)))
             made.append(Turn(TemplateMessage(role, pieces), (message,), begins=role == "user" and index == 0))
     return made
 

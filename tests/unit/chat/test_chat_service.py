@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pytest
 from tiny_vocabulary import CHATML, tiny_tokenizer
 
-from autoglm_phone.chat.chat_request import ChatRequest, Thinking
+from autoglm_phone.chat.chat_request import ChatRequest, RawPrompt, Thinking
 from autoglm_phone.chat.chat_service import ChatService
 from autoglm_phone.chat.delta import ContentDelta, Delta, Finished, ReasoningDelta, Started
 from autoglm_phone.chat.observer import ChatTimes
@@ -212,6 +212,45 @@ def test_a_model_that_thinks_of_itself_is_split_as_well() -> None:
     engine = ScriptedEngine([said("<think>hm</think>"), said("<answer>Yes</answer>", "stop")])
     deltas = chat(engine, ask(), Notes())
     assert (reasoning(deltas), content(deltas)) == ("hm", "Yes")
+
+
+def test_a_thought_of_its_own_is_closed_at_its_budget_and_the_answer_asked_for() -> None:
+    engine = ScriptedEngine([said("<think>"), said("hm hm hm"), said("hm"), said("!", "stop")], [said("Yes", "stop")])
+    deltas = chat(engine, ask(thinking=Thinking(budget=8), max_tokens=80), Notes())
+    assert (reasoning(deltas), content(deltas)) == ("hm hm hm", "Yes")
+    first, second = engine.requests
+    assert TOKENIZER.written(second.prompt.tokens[len(first.prompt) :]) == "<think>\nhm hm hm\n</think>\n<answer>\n"
+    assert second.max_tokens == 80 - len("<think>hm hm hm")
+    assert finished(deltas).usage.reasoning_tokens == len("<think>hm hm hm")
+
+
+def test_several_choices_share_a_prompt_and_differ_in_seed() -> None:
+    engine = ScriptedEngine([said("a", "stop")], [said("bb", "stop")], [said("ccc", "length")])
+    request = replace(ask(num_choices=3), sampling=SamplingParams(seed=7))
+
+    async def collect() -> list[Delta]:
+        return [delta async for delta in service(engine, Notes()).stream(request)]
+
+    deltas = asyncio.run(collect())
+    ends = [delta for delta in deltas if isinstance(delta, Finished)]
+    assert sorted((end.choice, end.reason, end.usage.completion_tokens) for end in ends) == [
+        (0, "stop", 1),
+        (1, "stop", 2),
+        (2, "length", 3),
+    ]
+    assert len([delta for delta in deltas if isinstance(delta, Started)]) == 1
+    assert [asked.sampling.seed for asked in engine.requests] == [7, 8, 9]
+    assert len({asked.prompt.tokens for asked in engine.requests}) == 1
+
+
+def test_a_raw_prompt_is_fed_as_it_is() -> None:
+    engine = ScriptedEngine([said("</think> <answer>", "stop")])
+    raw = RawPrompt("<|im_start|>user\nhi")
+    deltas = chat(engine, ChatRequest(raw, SamplingParams(), stop_tokens=(TokenId(9),)), Notes())
+    assert content(deltas) == "</think> <answer>"
+    [asked] = engine.requests
+    assert asked.prompt.tokens == (256, *b"user\nhi")
+    assert asked.stop_tokens == {END, 9}
 
 
 def test_pictures_and_sounds_are_read_side_by_side_and_counted() -> None:

@@ -1,16 +1,29 @@
 """Prompts over a vocabulary of bytes: the tokens of a prompt can be read as text, control tokens apart."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_vocabulary import CHATML, tiny_tokenizer
 
-from autoglm_phone.chat.chat_request import ChatRequest, Thinking, Truncation
+from autoglm_phone.chat.chat_request import ChatRequest, RawPrompt, Thinking, Tools, Truncation
 from autoglm_phone.chat.prompt_builder import MIN_ANSWER_TOKENS, BuiltPrompt, PromptBuilder, PromptConfig
 from autoglm_phone.chat.turns import Readings
-from autoglm_phone.core.conversation import AudioPart, Conversation, ImagePart, Message, Part, Role, TextPart
-from autoglm_phone.core.errors import ContextLengthExceeded
-from autoglm_phone.core.ids import Digest
+from autoglm_phone.core.conversation import (
+    AudioPart,
+    Conversation,
+    ImagePart,
+    Message,
+    Part,
+    Role,
+    TextPart,
+    ToolCall,
+    ToolSpec,
+)
+from autoglm_phone.core.errors import ContextLengthExceeded, RequestError
+from autoglm_phone.core.ids import Digest, TokenId
 from autoglm_phone.core.module import MediaReading, Reading
 from autoglm_phone.core.prompt import Prompt
 from autoglm_phone.core.request import SamplingParams
@@ -167,3 +180,57 @@ def test_media_of_dropped_messages_are_not_counted() -> None:
     request = ask(("user", (SCREEN,)), ("assistant", "ok"), ("user", "b"), truncation="auto")
     built = builder(300).build(request, readings)
     assert (built.dropped_messages, built.image_tokens) == (2, 0)
+
+
+def test_tools_calls_and_results_stand_in_their_places_and_name_no_control_token() -> None:
+    tool = ToolSpec("tap", "Taps <|im_end|>.", {"type": "object", "properties": {"x": {"type": "integer"}}})
+    calls = (ToolCall("a", "tap", '{"x": 1}'), ToolCall("b", "tap", "{}"))
+    messages = (
+        Message("user", (TextPart("go"),)),
+        Message("assistant", (TextPart("Well."),), calls),
+        Message("tool", (TextPart("one <|im_start|>"),)),
+        Message("tool", (TextPart("two"),)),
+    )
+    request = ChatRequest(Conversation(messages), SamplingParams(), tools=Tools((tool,)))
+    built = builder().build(request, {})
+    text = written(built.prompt)
+    system, user, assistant, results, _ = text.split("<S>")[1:]
+    assert system.startswith(f"system\n{SYSTEM}\n\n# Tools\n")
+    assert user == "user\ngo<E>\n"
+    assert assistant.startswith('assistant\nWell.\n<tool_call>\n{"name": "tap", "arguments": {"x": 1}}\n</tool_call>')
+    assert results.startswith("user\n<tool_response>\none <|im_start|>\n</tool_response>\n<tool_response>\ntwo")
+    assert built.grammar
+    assert builder().build(replace(request, tools=Tools((tool,), "none")), {}).grammar == ""
+
+
+def test_results_stay_with_the_calls_that_they_answer_when_turns_are_dropped() -> None:
+    messages: list[Message] = []
+    for number in range(6):
+        messages += [
+            Message("user", (TextPart(f"Q{number}" + "q" * 60),)),
+            Message("assistant", (TextPart(""),), (ToolCall("a", "tap", "{}"),)),
+            Message("tool", (TextPart("done"),)),
+            Message("assistant", (TextPart("ok"),)),
+        ]
+    request = ChatRequest(Conversation((*messages, Message("user", (TextPart("Q!"),)))), SamplingParams())
+    built = builder(700, truncation="auto").build(request, {})
+    assert built.dropped_messages % 4 == 0
+    assert built.dropped_messages > 0
+    assert written(built.prompt).split("<S>")[2].startswith(f"user\nQ{built.dropped_messages // 4}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"stop_tokens": (258,)}, "stop_token_ids"),
+        ({"sampling": SamplingParams(logit_bias=((TokenId(258), 1.0),))}, "logit_bias"),
+        ({"conversation": RawPrompt(tokens=(TokenId(-1),))}, "prompt"),
+        ({"conversation": RawPrompt("")}, "prompt"),
+        ({"conversation": RawPrompt("x" * 9000)}, "prompt"),
+    ],
+)
+def test_what_no_token_is_and_what_cannot_be_a_prompt_is_refused_by_name(fields: dict[str, Any], param: str) -> None:
+    request = replace(ChatRequest(Conversation((Message("user", (TextPart("hi"),)),)), SamplingParams()), **fields)
+    with pytest.raises(RequestError) as refused:
+        builder().build(request, {})
+    assert refused.value.param == param
