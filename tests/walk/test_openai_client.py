@@ -196,7 +196,7 @@ def test_the_client_knows_our_errors() -> None:
         with pytest.raises(openai.NotFoundError, match=MODEL):
             await client.chat.completions.create(model="gpt-4o", messages=HI)
         with pytest.raises(openai.BadRequestError) as refused:
-            await client.chat.completions.create(model=MODEL, messages=HI, n=2)
+            await client.chat.completions.create(model=MODEL, messages=HI, n=17)
         assert refused.value.param == "n"
 
     walk(test)

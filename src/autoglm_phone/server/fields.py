@@ -68,6 +68,7 @@ UNSUPPORTED: Mapping[str, Unsupported] = {
     "spaces_between_special_tokens": Unsupported((True,)),
     "truncate_prompt_tokens": Unsupported(hint='use `truncation: "auto"`'),
     "echo": Unsupported((False,)),
+    "suffix": Unsupported(("",), "this model cannot write between two texts"),
     "chat_template": Unsupported(hint="the template belongs to the bundle"),
     "mm_processor_kwargs": Unsupported(({},)),
     "return_token_ids": Unsupported((False,)),
