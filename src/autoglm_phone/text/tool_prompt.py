@@ -10,10 +10,11 @@ from typing import Any
 
 from autoglm_phone.core.conversation import ToolCall, ToolSpec
 from autoglm_phone.core.errors import InvalidRequest
-from autoglm_phone.text.grammar.json_schema import ANY_OBJECT, embedded, json_schema_grammar
+from autoglm_phone.text.grammar.json_schema import any_object, embedded_schema
 from autoglm_phone.text.grammar.validated import validated
 from autoglm_phone.text.piece import Piece
 
+MAX_TOOLS = 128
 CALL, END_CALL = "<tool_call>", "</tool_call>"
 
 # Qwen2.5's chat template, letter for letter.
@@ -60,13 +61,13 @@ def tools_grammar(specs: Sequence[ToolSpec], *, only: str | None, is_required: b
 
     only         the one tool that must be called, or None for any
     is_required  the answer is one call, or several if is_parallel, and nothing else; `only` implies it
-    Otherwise any text, and at its end a call, or several if is_parallel. Nothing follows a call but another.
+    Otherwise any text, and behind it a call, or several if is_parallel. Nothing follows a call but another.
     """
-    named = _by_name(specs)
-    if only is not None and only not in named:
+    _check_list(specs)
+    wanted = [(index, spec) for index, spec in enumerate(specs) if only in (None, spec.name)]
+    if not wanted:
         raise InvalidRequest(f"there is no tool {only!r} among the tools", param="tool_choice")
-    wanted = named if only is None else {only: named[only]}
-    bodies = {name: _call_rule(name, _arguments_schema(spec, index)) for name, (index, spec) in wanted.items()}
+    calls = [_call_rule(spec, index) for index, spec in wanted]
     more = f'("\\n{CALL}" call)*' if is_parallel else ""
     rules = [
         "%llguidance {}",
@@ -74,49 +75,51 @@ def tools_grammar(specs: Sequence[ToolSpec], *, only: str | None, is_required: b
         # Lazy: whatever the text, at the first tag it is over. The tag may come as one token or as many.
         f'opening[lazy]: TEXT "{CALL}"',
         r"TEXT: /(.|\n)*/",
-        "call: " + " | ".join(f"call_{index}" for index in range(len(bodies))),
-        *(f"call_{index}: {body}" for index, body in enumerate(bodies.values())),
+        "call: " + " | ".join(f"call_{number}" for number in range(len(calls))),
+        *(f"call_{number}: {rule}" for number, rule in enumerate(calls)),
     ]
     return validated("\n".join(rules), "the list of tools", param="tools")
 
 
-def _by_name(specs: Sequence[ToolSpec]) -> dict[str, tuple[int, ToolSpec]]:
-    named: dict[str, tuple[int, ToolSpec]] = {}
+def _check_list(specs: Sequence[ToolSpec]) -> None:
+    if len(specs) > MAX_TOOLS:
+        raise InvalidRequest(f"there are {len(specs)} tools, the limit is {MAX_TOOLS}; offer fewer", param="tools")
+    firsts: dict[str, int] = {}
     for index, spec in enumerate(specs):
-        if spec.name in named:
-            first = named[spec.name][0]
+        first = firsts.setdefault(spec.name, index)
+        if first != index:
             raise InvalidRequest(
-                f"two tools have the name {spec.name!r}, tools[{first}] and tools[{index}]; rename one",
+                f"tools[{first}] and tools[{index}] are both named {spec.name!r}; rename one",
                 param=f"tools[{index}].function.name",
             )
-        named[spec.name] = (index, spec)
-    return named
 
 
-def _call_rule(name: str, schema: str) -> str:
-    before = json.dumps(f'\n{{"name": "{name}", "arguments": ')
+def _call_rule(spec: ToolSpec, index: int) -> str:
+    before = json.dumps(f'\n{{"name": {json.dumps(spec.name)}, "arguments": ')
     behind = json.dumps(f"}}\n{END_CALL}")
-    return f"{before} %json {schema} {behind}"
+    return f"{before} %json {_arguments_schema(spec, index)} {behind}"
 
 
 def _arguments_schema(spec: ToolSpec, index: int) -> str:
+    param = f"tools[{index}].function.parameters"
+    stated = spec.parameters.get("type", "object")
+    if stated != "object":
+        raise InvalidRequest(f"the 'type' of parameters must be 'object', not {stated!r}", param=param)
     try:
-        json_schema_grammar(_parameters(spec), param=f"tools[{index}].function.parameters")
+        return embedded_schema({**_parameters(spec), "type": "object"}, param=param)
     except InvalidRequest:
         if spec.is_strict:
             raise
-        return embedded(ANY_OBJECT)
-    return embedded(_parameters(spec))
+        return any_object()
 
 
 def _parameters(spec: ToolSpec) -> Mapping[str, Any]:
-    return spec.parameters or {"type": "object", "properties": {}, "additionalProperties": False}
+    return spec.parameters or {"type": "object", "properties": {}}
 
 
 def _as_openai(spec: ToolSpec) -> dict[str, Any]:
     described = {"description": spec.description} if spec.description else {}
-    parameters = spec.parameters or {"type": "object", "properties": {}}
-    return {"type": "function", "function": {"name": spec.name, **described, "parameters": parameters}}
+    return {"type": "function", "function": {"name": spec.name, **described, "parameters": _parameters(spec)}}
 
 
 def _arguments(text: str) -> Mapping[str, Any] | str:

@@ -1,39 +1,74 @@
-"""JSON schemas to grammars: everything that follows the grammar parses and validates."""
+"""JSON schemas to grammars: every answer that follows the grammar to its end parses and validates.
+
+There is one way to write a value, that of Python's json.dumps with ensure_ascii off: a space behind each comma and
+colon and none elsewhere, as chat templates write JSON and models were trained on it. A small model can go on with blank
+space for ever where it is free to. Characters stand for themselves, so that a name has one spelling: llguidance would
+let a property come twice, the second time with an escape by number. Lengths and digits are not bounded beyond the
+schema; decimals of more than 17 digits are rounded by whoever reads them, and may then touch an exclusive bound.
+"""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from llguidance import LLMatcher
-
+from autoglm_phone.core.errors import InvalidRequest
+from autoglm_phone.text.grammar.subset import SchemaError, to_subset
 from autoglm_phone.text.grammar.validated import validated
 
-# A small model can write blank space without end where it is free to, so there is one way to write a value:
-# the one of json.dumps, which chat templates use and models were trained on.
-OPTIONS = {
-    "whitespace_flexible": False,
+MAX_SCHEMA_BYTES = 100_000
+
+_OPTIONS = {
     "item_separator": ", ",
     "key_separator": ": ",
+    "whitespace_flexible": False,
     "json_allowed_escapes": 'nrbtf\\"',
 }
-ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
 
 
 def json_object_grammar() -> str:
     """Any JSON object."""
-    return _grammar(ANY_OBJECT)
+    return _grammar({"type": "object"})
 
 
 def json_schema_grammar(schema: Mapping[str, Any] | bool, *, param: str) -> str:
-    """Values that validate against the schema. Raises InvalidRequest that names the keyword that cannot be kept."""
-    return validated(_grammar(schema), "the schema", param=param)
+    """Values that validate against the schema. Raises InvalidRequest that names the keyword that cannot be kept to.
+
+    Takes up to a second: not for the event loop. `text/grammar/subset.py` says what differs from JSON Schema's text.
+    """
+    return validated(_grammar(_subset(schema, param)), "the schema", param=param)
 
 
-def embedded(schema: Mapping[str, Any]) -> str:
-    """The schema as `%json` in a Lark grammar takes it."""
-    return json.dumps({**schema, "x-guidance": OPTIONS})
+def embedded_schema(schema: Mapping[str, Any] | bool, *, param: str) -> str:
+    """The same, to be put behind `%json` in a Lark grammar."""
+    subset = _subset(schema, param)
+    validated(_grammar(subset), "the schema", param=param)
+    return json.dumps(_with_options(subset))
 
 
-def _grammar(schema: Mapping[str, Any] | bool) -> str:
-    whole = dict(schema) if isinstance(schema, Mapping) else {"allOf": [schema]}
-    return LLMatcher.grammar_from_json_schema(whole, overrides=OPTIONS)
+def any_object() -> str:
+    """What embedded_schema gives for any JSON object."""
+    return json.dumps(_with_options({"type": "object"}))
+
+
+def _subset(schema: Mapping[str, Any] | bool, param: str) -> dict[str, Any]:
+    try:
+        size_bytes = len(json.dumps(schema))
+        if size_bytes > MAX_SCHEMA_BYTES:
+            raise SchemaError(f"it has {size_bytes} bytes, the limit is {MAX_SCHEMA_BYTES}; leave some of it out")
+        subset = to_subset(schema)
+        json.dumps(subset, ensure_ascii=False).encode()
+    except SchemaError as error:
+        raise InvalidRequest(f"the schema cannot be followed: {error}", param=param) from error
+    except RecursionError as error:
+        raise InvalidRequest("the schema cannot be followed: it is nested too deeply", param=param) from error
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("the schema cannot be followed: it holds half of a surrogate pair", param=param) from error
+    return subset
+
+
+def _grammar(subset: Mapping[str, Any]) -> str:
+    return json.dumps({"grammars": [{"json_schema": _with_options(subset)}]})
+
+
+def _with_options(subset: Mapping[str, Any]) -> dict[str, Any]:
+    return {**subset, "x-guidance": _OPTIONS}

@@ -5,6 +5,8 @@ from llguidance import LLMatcher, LLParserLimits
 from autoglm_phone.core.errors import InvalidRequest
 from autoglm_phone.text.grammar.deep_stack import on_deep_stack
 
+_LONGEST_REASON = 500  # it may quote the grammar
+
 
 def parser_limits() -> LLParserLimits:
     """What a grammar may cost, here and where it is followed: the engine builds its matcher with the same limits.
@@ -29,5 +31,5 @@ def fault(grammar: str) -> str:
 def validated(grammar: str, what: str, *, param: str) -> str:
     """The grammar itself. Raises InvalidRequest that begins with `what`."""
     if reason := fault(grammar):
-        raise InvalidRequest(f"{what} cannot be used: {reason}", param=param)
+        raise InvalidRequest(f"{what} cannot be used: {reason[:_LONGEST_REASON]}", param=param)
     return grammar

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from autoglm_phone.text.grammar import json_schema_grammar
+from autoglm_phone.text.grammar import ebnf_grammar
 from autoglm_phone.text.grammar.deep_stack import on_deep_stack
 
 
@@ -14,7 +14,6 @@ def test_a_result_and_an_error_come_back_and_later_threads_have_the_usual_stack(
     assert threading.stack_size() == usual
 
 
-def test_a_long_chain_of_references_does_not_end_the_process() -> None:
-    chain = {f"d{i}": {"type": "array", "items": {"$ref": f"#/$defs/d{i + 1}"}} for i in range(4000)}
-    schema = {"$defs": chain | {"d4000": {"type": "string"}}, "$ref": "#/$defs/d0"}
-    assert "d4000" in json_schema_grammar(schema, param="response_format")
+def test_a_long_chain_of_rules_does_not_end_the_process() -> None:
+    rules = ["start: r0", *(f'r{i}: r{i + 1} "x"' for i in range(3000)), 'r3000: "a"']
+    assert "r3000" in ebnf_grammar("\n".join(rules), param="grammar")
