@@ -13,9 +13,12 @@ from autoglm_phone.server.edge import Edge
 from autoglm_phone.server.limits import BodyLimit, KeyCheck, OriginCheck
 from autoglm_phone.server.routes.audio import audio_routes
 from autoglm_phone.server.routes.chat import chat_routes
+from autoglm_phone.server.routes.completions import completion_routes
 from autoglm_phone.server.routes.health import health_routes
 from autoglm_phone.server.routes.models import model_routes
 from autoglm_phone.server.routes.page import page_routes
+from autoglm_phone.server.routes.responses import response_routes
+from autoglm_phone.server.routes.text import text_routes
 from autoglm_phone.server.services import Services
 
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -38,7 +41,10 @@ def create_app(services: Services, config: ServerConfig, lifespan: Lifespan | No
     errors.install(app)
     for router in (chat_routes(services, config), model_routes(services, config), health_routes(services)):
         app.include_router(router)
+    app.include_router(completion_routes(services, config))
+    app.include_router(text_routes(services, config))
     app.include_router(audio_routes(services, config))
+    app.include_router(response_routes(services, config))
     app.include_router(page_routes())
     # The last added is the outermost: headers and the last catch, origin, key, body, routes.
     app.add_middleware(

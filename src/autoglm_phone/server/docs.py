@@ -6,8 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from autoglm_phone.server.errors import ANSWERS
-from autoglm_phone.server.fields import UNSUPPORTED, WITHOUT_EFFECT
+from autoglm_phone.server.fields import UNSUPPORTED, WITHOUT_EFFECT, Unsupported
+from autoglm_phone.server.responses import fields as response_fields
+from autoglm_phone.server.responses.request import ResponsesRequest
 from autoglm_phone.server.schemas.chat_request import ChatCompletionRequest
 
 PAGE = Path(__file__).parents[3] / "docs" / "http-api.md"
@@ -18,33 +22,34 @@ _TABLE = re.compile(r"(<!-- table: (\w+)[^>]*-->\n).*?(<!-- end -->)", re.DOTALL
 def updated(page: str) -> str:
     """The page with every table between `<!-- table: NAME -->` and `<!-- end -->` made anew."""
     tables = {
-        "fields": fields_table(),
-        "without_effect": without_effect_table(),
-        "unsupported": unsupported_table(),
+        "fields": fields_table(ChatCompletionRequest),
+        "without_effect": without_effect_table(WITHOUT_EFFECT),
+        "unsupported": unsupported_table(UNSUPPORTED),
+        "response_fields": fields_table(ResponsesRequest),
+        "response_without_effect": without_effect_table(response_fields.WITHOUT_EFFECT),
+        "response_unsupported": unsupported_table(response_fields.UNSUPPORTED),
         "errors": errors_table(),
     }
     return _TABLE.sub(lambda match: f"{match[1]}{tables[match[2]]}{match[3]}", page)
 
 
-def fields_table() -> str:
-    schema = ChatCompletionRequest.model_json_schema()
+def fields_table(model: type[BaseModel]) -> str:
+    schema = model.model_json_schema()
     rows = [
         (f"`{name}`", _type(schema["properties"][name]), field.description or "")
-        for name, field in ChatCompletionRequest.model_fields.items()
+        for name, field in model.model_fields.items()
     ]
     return _table(("Field", "Type", "Meaning"), rows)
 
 
-def without_effect_table() -> str:
-    return _table(
-        ("Field", "Why it changes nothing"), [(f"`{_place(name)}`", why) for name, why in WITHOUT_EFFECT.items()]
-    )
+def without_effect_table(table: Mapping[str, str]) -> str:
+    return _table(("Field", "Why it changes nothing"), [(f"`{_place(name)}`", why) for name, why in table.items()])
 
 
-def unsupported_table() -> str:
+def unsupported_table(table: Mapping[str, Unsupported]) -> str:
     rows = [
         (f"`{_place(name)}`", ", ".join(f"`{_json(value)}`" for value in field.no_op), field.hint)
-        for name, field in UNSUPPORTED.items()
+        for name, field in table.items()
     ]
     return _table(("Field", "Accepted all the same", "Instead"), rows)
 
@@ -65,9 +70,9 @@ def _type_of_one(option: Mapping[str, Any]) -> str:
     if "enum" in option:
         return " or ".join(f"`{_json(value)}`" for value in option["enum"])
     if "oneOf" in option or "anyOf" in option:
-        return " or ".join(_type_of_one(each) for each in option.get("oneOf", option.get("anyOf")))
+        return " or ".join(dict.fromkeys(_type_of_one(each) for each in option.get("oneOf", option.get("anyOf"))))
     if option.get("type") == "array":
-        return f"list of {_type_of_one(option['items'])}s"
+        return "list of strings" if "enum" in option["items"] else f"list of {_type_of_one(option['items'])}s"
     return str(option.get("type", "object"))
 
 
@@ -77,7 +82,7 @@ def _json(value: Any) -> str:
 
 def _place(name: str) -> str:
     """`messages.content.uuid` as a reader expects it: `messages[].content[].uuid`."""
-    return re.sub(r"\b(messages|content)\.", r"\1[].", name)
+    return re.sub(r"\b(messages|content|input|output|tools)\.", r"\1[].", name)
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

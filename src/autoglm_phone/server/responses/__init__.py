@@ -1,0 +1,1 @@
+"""OpenAI's Responses API on top of chats: its wire, its items, its events, and what it remembers."""
