@@ -47,7 +47,7 @@ def backend(nano_gguf: Path, library: LlamaLibrary) -> Iterator[LlamaCppBackend]
 
 @pytest.fixture
 def empty(backend: LlamaCppBackend) -> Iterator[LlamaCppBackend]:
-    backend.start_sampling(PROBE, GREEDY, ())
+    backend.start_sampling(Request(PROBE, Prompt(()), GREEDY, 1))
     yield backend
     backend.stop_sampling(PROBE)
     for slot in range(6):

@@ -43,11 +43,13 @@ class StepResult:
     """One drawn token for each item that asked for one, with its log-probabilities if the request wants them.
 
     failed: requests for which none could be drawn, with the reason; the others are not touched by it.
+    ended: requests whose grammar is complete, with the token drawn for them if there is one.
     """
 
     sampled: dict[RequestId, TokenId]
     logprobs: dict[RequestId, TokenLogprobs] = field(default_factory=dict)
     failed: dict[RequestId, str] = field(default_factory=dict)
+    ended: frozenset[RequestId] = frozenset()
 
 
 class Backend(Protocol):
@@ -72,6 +74,9 @@ class Backend(Protocol):
 
     def start_sampling(self, request: Request) -> None:
         """Make the sampler of a request, its grammar included; it survives preemption. Must not take long."""
+
+    def is_ready(self, request: RequestId) -> bool:
+        """False while the request's grammar is being compiled; a step that draws for it would wait."""
 
     def stop_sampling(self, request: RequestId) -> None:
         """Free the sampler; unknown ids are ignored."""

@@ -14,8 +14,12 @@ from autoglm_phone.engine.config import EngineConfig
 from autoglm_phone.engine.messages import EngineLoad
 from autoglm_phone.engine.scheduler import PlannedStep, Scheduler
 
+GRAMMAR_POLL_S = 0.002  # how long to do nothing while a grammar is compiled and nobody else is there
+
 
 class EngineLoop:
+    """is_held_up: the last step had nothing to compute, since every request waits for its grammar."""
+
     def __init__(self, config: EngineConfig, backend: Backend) -> None:
         self._config = config
         self._backend = backend
@@ -23,6 +27,7 @@ class EngineLoop:
         self._scheduler = Scheduler(config, backend, self._chunk_policy)
         self._arrived_s: dict[RequestId, float] = {}
         self._queued_s: dict[RequestId, float] = {}
+        self.is_held_up = False
 
     @property
     def has_work(self) -> bool:
@@ -40,7 +45,8 @@ class EngineLoop:
         """Compute one step. Raises StepFailed; the state is lost then, and so are all open requests."""
         start_s = time.monotonic()
         planned = self._scheduler.plan()
-        if not planned.plan.items:
+        self.is_held_up = not planned.plan.items
+        if self.is_held_up:
             return []
         self._note_first_steps(planned, start_s)
         result = self._backend.step(planned.plan)

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from autoglm_phone.core.errors import AutoGLMError, NotReady, StepFailed
 from autoglm_phone.core.ids import RequestId
 from autoglm_phone.core.request import EngineStatus, Request, TokenEvent
-from autoglm_phone.engine.engine_loop import EngineLoop
+from autoglm_phone.engine.engine_loop import GRAMMAR_POLL_S, EngineLoop
 from autoglm_phone.engine.messages import EngineLoad
 from autoglm_phone.engine.open_requests import OpenRequests
 
@@ -62,6 +62,8 @@ class LocalEngine:
                 if not self._inbox and not self._loop.has_work:
                     self._wake.clear()
                     await self._wake.wait()
+                elif self._loop.is_held_up:
+                    await asyncio.sleep(GRAMMAR_POLL_S)
                 self._take_inbox()
                 if self._loop.has_work:
                     for request_id, event in await asyncio.to_thread(self._loop.step):

@@ -27,6 +27,8 @@ class Submit(msgspec.Struct, tag=True, frozen=True):
     sampling: SamplingParams
     max_tokens: int
     stop_tokens: list[TokenId]
+    grammar: str = ""
+    top_logprobs: int | None = None
 
     @classmethod
     def of(cls, request: Request) -> Self:
@@ -35,7 +37,16 @@ class Submit(msgspec.Struct, tag=True, frozen=True):
             for s in request.prompt.embeds
         ]
         tokens, stop_tokens = list(request.prompt.tokens), sorted(request.stop_tokens)
-        return cls(request.id, tokens, embeds, request.sampling, request.max_tokens, stop_tokens)
+        return cls(
+            request.id,
+            tokens,
+            embeds,
+            request.sampling,
+            request.max_tokens,
+            stop_tokens,
+            request.grammar,
+            request.top_logprobs,
+        )
 
     def to_request(self) -> Request:
         embeds = tuple(
@@ -48,7 +59,15 @@ class Submit(msgspec.Struct, tag=True, frozen=True):
             for span in self.embeds
         )
         prompt = Prompt(tuple(self.tokens), embeds)
-        return Request(self.id, prompt, self.sampling, self.max_tokens, frozenset(self.stop_tokens))
+        return Request(
+            self.id,
+            prompt,
+            self.sampling,
+            self.max_tokens,
+            frozenset(self.stop_tokens),
+            self.grammar,
+            self.top_logprobs,
+        )
 
 
 class Abort(msgspec.Struct, tag=True, frozen=True):

@@ -36,7 +36,10 @@ class OpenRequests:
     async def stream(
         self, request: Request, submit: Callable[[Request], None], abort: Callable[[RequestId], None]
     ) -> AsyncGenerator[TokenEvent, None]:
-        """Submit, give what comes, and abort if the reader leaves early."""
+        """Submit, give what comes, and abort if the reader leaves early.
+
+        Raises InvalidRequest at any time if the answer cannot follow its grammar.
+        """
         self.check(request)
         inbox = self._inboxes[request.id] = asyncio.Queue()
         try:
@@ -45,6 +48,8 @@ class OpenRequests:
                 event = await inbox.get()
                 if isinstance(event, AutoGLMError):
                     raise event
+                if event.error:
+                    raise InvalidRequest(event.error, param="response_format")
                 yield event
                 if event.finish is not None:
                     return

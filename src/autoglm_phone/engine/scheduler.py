@@ -63,7 +63,7 @@ class Scheduler:
         """Queue a request. Its prompt is not empty, and prompt and answer fit the window: the door has checked."""
         assert len(request.prompt) > 0
         assert len(request.prompt) + request.max_tokens <= self._config.max_model_len
-        self._backend.start_sampling(request.id, request.sampling, request.prompt.tokens)
+        self._backend.start_sampling(request)
         self._waiting.append(Sequence(request))
 
     def abort(self, request_id: RequestId) -> None:
@@ -72,7 +72,7 @@ class Scheduler:
             self._end(sequence)
 
     def plan(self) -> PlannedStep:
-        """Choose what the next step computes; empty if nothing can run."""
+        """Choose what the next step computes; empty while all that is left waits for its grammar."""
         self._admit()
         parts = self._decode_parts()
         num_decoding = len(parts)
@@ -85,20 +85,15 @@ class Scheduler:
         return PlannedStep(StepPlan(tuple(items)), tuple(parts), num_prefill, num_decoding)
 
     def commit(self, planned: PlannedStep, result: StepResult) -> list[tuple[RequestId, TokenEvent]]:
-        """Take the drawn tokens: events for those that got one. Finished sequences leave their prefix cached."""
+        """Take the drawn tokens: events for those that got one or ended. These leave their prefix cached."""
         events = []
         for sequence, count in planned.parts:
             sequence.num_computed += count
-            request_id = sequence.request.id
-            if request_id not in result.sampled:
-                continue
-            token = result.sampled[request_id]
-            before = sequence.num_generated
-            finish: FinishReason | None = sequence.append(token)
-            tokens = (token,) if sequence.num_generated > before else ()
-            events.append((request_id, TokenEvent(tokens, finish, sequence.cached_tokens)))
-            if finish is not None:
-                self._end(sequence)
+            event = _event(sequence, result)
+            if event is not None:
+                events.append((sequence.request.id, event))
+                if event.finish is not None:
+                    self._end(sequence)
         return events
 
     def check_invariants(self) -> None:
@@ -107,16 +102,22 @@ class Scheduler:
         assert all(sequence.slot is None for sequence in self._waiting)
 
     def _admit(self) -> None:
-        while self._waiting and len(self._running) < self._config.max_running:
-            sequence = self._waiting[0]
+        while len(self._running) < self._config.max_running:
+            sequence = self._next_waiting()
+            if sequence is None:
+                return
             reserve = min(ADMISSION_RESERVE, sequence.request.max_tokens - sequence.num_generated)
             if self._running and not self.kv.can_hold(self._still_to_come() + len(sequence) + reserve):
                 return
-            self._waiting.popleft()
+            self._waiting.remove(sequence)
             sequence.slot, sequence.num_computed = self.kv.attach(sequence.request.id, sequence.content)
             if sequence.num_generated == 0:
                 sequence.cached_tokens = sequence.num_computed
             self._running.append(sequence)
+
+    def _next_waiting(self) -> Sequence | None:
+        """The first in the queue; one whose grammar is still being compiled lets others pass."""
+        return next((sequence for sequence in self._waiting if self._backend.is_ready(sequence.request.id)), None)
 
     def _still_to_come(self) -> int:
         """Prompt tokens of admitted sequences that have no cells yet."""
@@ -162,3 +163,22 @@ class Scheduler:
         else:
             self._waiting.remove(sequence)
         self._backend.stop_sampling(sequence.request.id)
+
+
+def _event(sequence: Sequence, result: StepResult) -> TokenEvent | None:
+    """What the step means for a sequence; None if nothing was drawn for it."""
+    request_id = sequence.request.id
+    if request_id in result.failed:
+        return TokenEvent((), "stop", sequence.cached_tokens, error=result.failed[request_id])
+    has_ended = request_id in result.ended
+    token = result.sampled.get(request_id)
+    if token is None:
+        return TokenEvent((), "stop", sequence.cached_tokens) if has_ended else None
+    before = sequence.num_generated
+    finish: FinishReason | None = sequence.append(token)
+    if has_ended:
+        finish = "stop"  # also where it just fits max_tokens
+    if sequence.num_generated == before:
+        return TokenEvent((), finish, sequence.cached_tokens)
+    told = result.logprobs.get(request_id)
+    return TokenEvent((token,), finish, sequence.cached_tokens, logprobs=() if told is None else (told,))

@@ -2,7 +2,7 @@
 
 from typing import Protocol, assert_never
 
-from autoglm_phone.engine.engine_loop import EngineLoop
+from autoglm_phone.engine.engine_loop import GRAMMAR_POLL_S, EngineLoop
 from autoglm_phone.engine.messages import Abort, Events, Submit, decode_to_worker, encode
 
 
@@ -22,6 +22,8 @@ def serve(channel: Channel, loop: EngineLoop) -> None:
         if not loop.has_work:
             loop.check_invariants()
             channel.wait()
+        elif loop.is_held_up:
+            channel.wait(GRAMMAR_POLL_S)
         frames = channel.receive_ready()
         for frame in frames:
             _handle(frame, loop)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from llguidance import LLMatcher
 
 from autoglm_phone.backends.fake.backend import FakeBackend, choose_by_hash
 from autoglm_phone.core.errors import ContextLengthExceeded, InvalidRequest, NotReady, Overloaded, WorkerDied
@@ -60,9 +61,9 @@ Door = Callable[[], AbstractAsyncContextManager[EngineDoor]]
 both_doors = pytest.mark.parametrize("door", [process_door, local_door])
 
 
-def ask(name: str, *, prompt: tuple[int, ...] = (5, 6, 7), max_tokens: int = 20) -> Request:
+def ask(name: str, *, prompt: tuple[int, ...] = (5, 6, 7), max_tokens: int = 20, grammar: str = "") -> Request:
     tokens = tuple(TokenId(token) for token in prompt)
-    return Request(RequestId(name), Prompt(tokens), SamplingParams(temperature=0.0), max_tokens)
+    return Request(RequestId(name), Prompt(tokens), SamplingParams(temperature=0.0), max_tokens, grammar=grammar)
 
 
 async def answer(engine: EngineDoor, request: Request) -> list[TokenId]:
@@ -162,3 +163,20 @@ def test_a_failed_step_ends_all_and_is_recovered_from() -> None:
             assert len(await answer(engine, ask("again"))) == 20
 
     run(poison())
+
+
+@both_doors
+def test_an_answer_follows_its_grammar_beside_one_that_cannot(door: Door) -> None:
+    async def follow() -> None:
+        async with door() as engine:
+            impossible = asyncio.ensure_future(answer(engine, ask("impossible", grammar="start: absent")))
+            plain = asyncio.ensure_future(answer(engine, ask("plain")))
+            digits = await answer(engine, ask("digits", grammar=LLMatcher.grammar_from_regex("[0-9]{20,30}")))
+            assert bytes(digits).decode().isdigit()
+            assert len(digits) == 20
+            with pytest.raises(InvalidRequest, match="absent") as caught:
+                await impossible
+            assert caught.value.param == "response_format"
+            assert len(await plain) == 20
+
+    run(follow())

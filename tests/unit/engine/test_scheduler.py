@@ -1,14 +1,19 @@
 """The scheduler over the fake backend: exact texts whatever shares the batch, the cache or the memory."""
 
+from collections.abc import Iterable
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from llguidance import LLMatcher
 
 from autoglm_phone.backends.fake.backend import FakeBackend, choose_by_hash
+from autoglm_phone.core.backend import StepPlan, StepResult
 from autoglm_phone.core.ids import Digest, RequestId, TokenId
 from autoglm_phone.core.prompt import EmbedSpan, Prompt
-from autoglm_phone.core.request import FinishReason, Request, SamplingParams
+from autoglm_phone.core.request import FinishReason, Request, SamplingParams, TokenEvent, TokenLogprobs
 from autoglm_phone.engine.chunk_policy import ChunkPolicy
 from autoglm_phone.engine.config import EngineConfig
 from autoglm_phone.engine.scheduler import Scheduler
@@ -31,23 +36,47 @@ def small_config(*, cache: bool = True, kv_tokens: int = 64, spill_bytes: int = 
     )
 
 
+class ScriptedBackend(FakeBackend):
+    """held: requests whose grammar is not compiled yet. failing and ending: what the next draws mean for whom."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__(choose_by_hash(VOCABULARY), num_slots=config.max_slots, kv_tokens=config.kv_tokens)
+        self.held: set[RequestId] = set()
+        self.failing: dict[RequestId, str] = {}
+        self.ending: set[RequestId] = set()
+
+    def is_ready(self, request: RequestId) -> bool:
+        return request not in self.held and super().is_ready(request)
+
+    def step(self, plan: StepPlan) -> StepResult:
+        result = super().step(plan)
+        drawn = {request: token for request, token in result.sampled.items() if request not in self.failing}
+        failed = result.failed | {request: self.failing[request] for request in result.sampled.keys() - drawn.keys()}
+        return StepResult(drawn, result.logprobs, failed, result.ended | (self.ending & drawn.keys()))
+
+
 class Rig:
     def __init__(self, config: EngineConfig) -> None:
-        self.backend = FakeBackend(choose_by_hash(VOCABULARY), num_slots=config.max_slots, kv_tokens=config.kv_tokens)
+        self.backend = ScriptedBackend(config)
         self.scheduler = Scheduler(config, self.backend, ChunkPolicy(config))
         self.texts: dict[RequestId, list[TokenId]] = {}
         self.finished: dict[RequestId, FinishReason] = {}
         self.cached: dict[RequestId, int] = {}
+        self.events: dict[RequestId, list[TokenEvent]] = {}
 
     def add(self, request: Request) -> None:
         self.texts[request.id] = []
+        self.events[request.id] = []
         self.scheduler.add(request)
+        while request.id not in self.backend.held and not self.backend.is_ready(request.id):
+            pass  # a grammar of a test is compiled in a millisecond
 
     def step(self) -> None:
         planned = self.scheduler.plan()
         assert planned.plan.items, "there is work, so there is a step"
         for request_id, event in self.scheduler.commit(planned, self.backend.step(planned.plan)):
             self.texts[request_id] += event.tokens
+            self.events[request_id].append(event)
             self.cached[request_id] = event.cached_tokens
             if event.finish:
                 self.finished[request_id] = event.finish
@@ -58,8 +87,10 @@ class Rig:
             self.scheduler.check_invariants()
 
 
-def make_request(name: str, prompt: Prompt, max_tokens: int, sampling: SamplingParams = GREEDY) -> Request:
-    return Request(RequestId(name), prompt, sampling, max_tokens, frozenset({TokenId(0)}))
+def make_request(
+    name: str, prompt: Prompt, max_tokens: int, sampling: SamplingParams = GREEDY, grammar: str = ""
+) -> Request:
+    return Request(RequestId(name), prompt, sampling, max_tokens, frozenset({TokenId(0)}), grammar)
 
 
 def alone(request: Request) -> list[TokenId]:
@@ -206,3 +237,112 @@ def test_an_aborted_request_is_gone_before_the_next_step() -> None:
     assert not rig.scheduler.has_work
     assert rig.scheduler.num_running == 0
     assert rig.backend.num_samplers == 0
+
+
+BYTES_33_TO_47 = LLMatcher.grammar_from_regex("[!-/]{4,12}")
+grammars = st.sampled_from(["", BYTES_33_TO_47, LLMatcher.grammar_from_regex("(#%?)+!")])
+
+
+@given(st.lists(st.tuples(prompts(), st.integers(1, 15), samplings, grammars), min_size=1, max_size=6))
+@settings(deadline=None, max_examples=40)
+def test_texts_in_a_grammar_are_the_same_alone_and_together_and_after_preemption(
+    asked: list[tuple[Prompt, int, SamplingParams, str]],
+) -> None:
+    requests = [make_request(f"r{i}", *what) for i, what in enumerate(asked)]
+    rig = Rig(small_config(kv_tokens=44))
+    for request in requests:
+        rig.add(request)
+    rig.run()
+    assert rig.texts == {request.id: alone(request) for request in requests}
+    assert rig.backend.num_samplers == 0
+
+
+def test_a_preempted_answer_goes_on_in_its_grammar() -> None:
+    rig = Rig(small_config(kv_tokens=40))
+    eighteen = LLMatcher.grammar_from_regex("[!-/]{18}")
+    for k in range(3):
+        rig.add(make_request(f"r{k}", Prompt(tokens(*[k + 1] * 10)), 20, grammar=eighteen))
+    rig.run()
+    assert rig.scheduler.num_preemptions > 0
+    assert [len(text) for text in rig.texts.values()] == [18] * 3
+    assert all(33 <= token <= 47 for text in rig.texts.values() for token in text)
+
+
+def test_a_complete_answer_ends_with_stop_even_at_its_last_token() -> None:
+    rig = Rig(small_config())
+    rig.add(make_request("fits", Prompt(tokens(1)), 3, grammar=LLMatcher.grammar_from_regex("abc")))
+    rig.add(make_request("cut", Prompt(tokens(2)), 2, grammar=LLMatcher.grammar_from_regex("abc")))
+    rig.run()
+    assert bytes(rig.texts[RequestId("fits")]) == b"abc"
+    assert rig.finished == {RequestId("fits"): "stop", RequestId("cut"): "length"}
+
+
+def test_an_answer_without_stop_tokens_ends_where_nothing_may_follow() -> None:
+    rig = Rig(small_config())
+    request = Request(RequestId("r"), Prompt(tokens(1)), GREEDY, 9, grammar=LLMatcher.grammar_from_regex(""))
+    rig.add(request)
+    rig.run()
+    assert rig.events[request.id] == [TokenEvent((), "stop")]
+
+
+def test_one_that_fails_is_told_why_and_the_others_go_on() -> None:
+    rig = Rig(small_config())
+    for name in ("failing", "other"):
+        rig.add(make_request(name, Prompt(tokens(3, 4)), 8))
+    rig.step()
+    before = len(rig.texts[RequestId("failing")])
+    rig.backend.failing = {RequestId("failing"): "too complex"}
+    rig.run()
+    *_, last = rig.events[RequestId("failing")]
+    assert (last.tokens, last.finish, last.error) == ((), "stop", "too complex")
+    assert len(rig.texts[RequestId("failing")]) == before
+    assert rig.texts[RequestId("other")] == alone(make_request("other", Prompt(tokens(3, 4)), 8))
+    assert rig.backend.num_samplers == 0
+
+
+def test_logprobs_come_with_counted_tokens_only() -> None:
+    rig = Rig(small_config())
+    asked = Request(RequestId("asked"), Prompt(tokens(1, 2)), GREEDY, 30, frozenset(map(TokenId, range(9))), "", 2)
+    rig.add(asked)
+    rig.add(make_request("plain", Prompt(tokens(1, 2, 3)), 4))
+    rig.run()
+    events = rig.events[asked.id]
+    assert rig.finished[asked.id] == "stop"
+    assert [len(event.logprobs) for event in events] == [len(event.tokens) for event in events]
+    assert all(isinstance(told, TokenLogprobs) and len(told.top) == 2 for e in events for told in e.logprobs)
+    assert not any(event.logprobs for event in rig.events[RequestId("plain")])
+
+
+def names(sequences: Iterable[str]) -> set[RequestId]:
+    return {RequestId(name) for name in sequences}
+
+
+def test_one_whose_grammar_is_being_compiled_lets_others_pass_and_holds_no_slot() -> None:
+    rig = Rig(small_config())
+    rig.backend.held = names(["held 1", "held 2", "held 3"])
+    for name in ("held 1", "held 2", "held 3", "free"):
+        rig.add(make_request(name, Prompt(tokens(2, 3)), 2))
+    while not rig.finished:
+        rig.step()
+    assert set(rig.finished) == names(["free"])
+    assert not rig.scheduler.plan().plan.items, "nothing is left to compute"
+    rig.scheduler.check_invariants()
+    rig.backend.held = names(["held 1"])
+    while len(rig.finished) < 3:
+        rig.step()
+    rig.scheduler.abort(RequestId("held 1"))
+    assert not rig.scheduler.has_work
+    assert rig.backend.num_samplers == 0
+
+
+@pytest.mark.parametrize("ends_at", [1, 3])
+def test_a_backend_may_end_an_answer_with_its_token(ends_at: int) -> None:
+    rig = Rig(small_config())
+    rig.add(make_request("r", Prompt(tokens(5)), 9))
+    expected = alone(make_request("r", Prompt(tokens(5)), 9))
+    while len(rig.texts[RequestId("r")]) < ends_at:
+        if len(rig.texts[RequestId("r")]) == ends_at - 1:
+            rig.backend.ending = names(["r"])
+        rig.step()
+    assert rig.finished == {RequestId("r"): "stop"}
+    assert rig.texts[RequestId("r")] == expected[:ends_at]

@@ -8,16 +8,25 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import log
 
+import numpy as np
+
+from autoglm_phone.backends.fake.byte_vocabulary import VOCAB_SIZE, byte_tokenizer, nearest_allowed
+from autoglm_phone.backends.grammar.compiler import GrammarCompiler
+from autoglm_phone.backends.grammar.follower import GrammarFollower
+from autoglm_phone.backends.grammar.matcher import GrammarFailed
 from autoglm_phone.core.backend import StepItem, StepPlan, StepResult
 from autoglm_phone.core.errors import StepFailed
 from autoglm_phone.core.ids import RequestId, SlotId, TokenId
-from autoglm_phone.core.request import SamplingParams
+from autoglm_phone.core.request import Request, SamplingParams, TokenLogprobs
 
 Values = Sequence[str]
 """What stands at each position of a slot: the token's number, or the hash of an embedding."""
 
 Choose = Callable[[Values, SamplingParams], TokenId]
+
+SURE_BIAS = 100  # at this logit_bias a token is always drawn, at its negative never
 
 
 def choose_by_hash(vocab_size: int) -> Choose:
@@ -38,6 +47,12 @@ class _Cell:
     value: str
 
 
+@dataclass(frozen=True, eq=False)
+class _Sampler:
+    request: Request
+    grammar: GrammarFollower | None
+
+
 class FakeBackend:
     """Implements core.backend.Backend over lists."""
 
@@ -45,17 +60,42 @@ class FakeBackend:
         self._choose = choose
         self._kv_tokens = kv_tokens
         self._slots: list[list[_Cell]] = [[] for _ in range(num_slots)]
-        self._samplers: dict[RequestId, SamplingParams] = {}
+        self._samplers: dict[RequestId, _Sampler] = {}
+        # Grammars of tests are known; the trial of others is tested beside it.
+        self._grammars = GrammarCompiler(byte_tokenizer, VOCAB_SIZE, fault=lambda _: "")
         self.num_computed = 0
 
     def step(self, plan: StepPlan) -> StepResult:
-        sampled = {}
+        sampled, logprobs, failed, ended = {}, {}, {}, set()
         for item in plan.items:
             self._fill(item)
-            if item.sample_for is not None:
-                values = [cell.value for cell in self._slots[item.slot]]
-                sampled[item.sample_for] = self._choose(values, self._samplers[item.sample_for])
-        return StepResult(sampled)
+            if (request_id := item.sample_for) is None:
+                continue
+            sampler = self._samplers[request_id]
+            try:
+                token, is_last = self._draw(item.slot, sampler)
+            except GrammarFailed as error:
+                failed[request_id] = str(error)
+                continue
+            if is_last:
+                ended.add(request_id)
+            if token is not None:
+                sampled[request_id] = token
+                if sampler.request.top_logprobs is not None:
+                    logprobs[request_id] = made_up_logprobs(token, sampler.request.top_logprobs)
+        return StepResult(sampled, logprobs, failed, frozenset(ended))
+
+    def _draw(self, slot: SlotId, sampler: _Sampler) -> tuple[TokenId | None, bool]:
+        """The token, and whether the answer's grammar is complete with it; None if it was complete before."""
+        params = sampler.request.sampling
+        token = _biased(self._choose([cell.value for cell in self._slots[slot]], params), params)
+        if sampler.grammar is None:
+            return token, False
+        logits = np.zeros(VOCAB_SIZE, dtype=np.float32)
+        if not sampler.grammar.limit(logits):
+            return None, True
+        token = nearest_allowed(token, np.flatnonzero(logits == 0), tuple(sampler.request.stop_tokens))
+        return token, sampler.grammar.take(token)
 
     def _fill(self, item: StepItem) -> None:
         slot = self._slots[item.slot]
@@ -90,15 +130,37 @@ class FakeBackend:
             raise StepFailed(f"slot {slot} is not empty")
         self._slots[slot] = [_Cell(value) for value in json.loads(state)]
 
-    def start_sampling(self, request: RequestId, params: SamplingParams, prompt: tuple[TokenId, ...]) -> None:
-        self._samplers[request] = params
+    def start_sampling(self, request: Request) -> None:
+        grammar = self._grammars.follow(request.grammar, request.stop_tokens) if request.grammar else None
+        self._samplers[request.id] = _Sampler(request, grammar)
+
+    def is_ready(self, request: RequestId) -> bool:
+        grammar = self._samplers[request].grammar
+        return grammar is None or grammar.is_ready
 
     def stop_sampling(self, request: RequestId) -> None:
-        self._samplers.pop(request, None)
+        sampler = self._samplers.pop(request, None)
+        if sampler is not None and sampler.grammar is not None:
+            sampler.grammar.close()
 
     @property
     def num_samplers(self) -> int:
         return len(self._samplers)
 
     def close(self) -> None:
+        self._grammars.close()
         self._slots.clear()
+
+
+def made_up_logprobs(token: TokenId, num_top: int) -> TokenLogprobs:
+    """The drawn token with probability 1/2, then the smallest others with a half of the one before."""
+    others = [TokenId(other) for other in range(num_top + 1) if other != token]
+    ranked = [token, *others][:num_top]
+    return TokenLogprobs(log(0.5), tuple((other, (rank + 1) * log(0.5)) for rank, other in enumerate(ranked)))
+
+
+def _biased(token: TokenId, params: SamplingParams) -> TokenId:
+    bias = dict(params.logit_bias)
+    sure = [forced for forced, value in bias.items() if value >= SURE_BIAS]
+    choices = [*sure, token, *map(TokenId, range(len(bias) + 1))]
+    return next(choice for choice in choices if bias.get(choice, 0) > -SURE_BIAS)

@@ -1,16 +1,21 @@
 """LlamaCppBackend: one `llama_process` a step, with tokens and embeddings of many sequences."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from autoglm_phone.backends.grammar.compiler import GrammarCompiler
+from autoglm_phone.backends.grammar.matcher import GrammarFailed
 from autoglm_phone.backends.llama_cpp.binding import PROCESS_TYPE_DECODE, LlamaLibrary
 from autoglm_phone.backends.llama_cpp.config import LlamaCppConfig
+from autoglm_phone.backends.llama_cpp.draw import TokenDraw
 from autoglm_phone.backends.llama_cpp.sampler import SamplerChain, is_plain_argmax
+from autoglm_phone.backends.llama_cpp.vocabulary import grammar_tokenizer
 from autoglm_phone.core.backend import StepItem, StepPlan, StepResult
 from autoglm_phone.core.errors import BundleError, StepFailed
-from autoglm_phone.core.ids import RequestId, SlotId, TokenId
-from autoglm_phone.core.request import SamplingParams
+from autoglm_phone.core.ids import RequestId, SlotId
+from autoglm_phone.core.request import Request
 
 LLAMA_MAX_SEQ = 256  # llama-cparams.h; more slots abort the process
 END = -1  # "to the last position" in llama.cpp's ranges
@@ -24,13 +29,15 @@ class LlamaCppBackend:
             raise ValueError(f"max_slots is {config.max_slots}, llama.cpp takes 1 to {LLAMA_MAX_SEQ}")
         self._library, self._lib, self._ffi = library, library.lib, library.ffi
         self._config = config
-        self._samplers: dict[RequestId, SamplerChain | None] = {}
+        self._draws: dict[RequestId, TokenDraw] = {}
         self._model = self._load_model()
-        self._vocab_size: int = self._lib.llama_vocab_n_tokens(self._lib.llama_model_get_vocab(self._model))
+        vocab = self._lib.llama_model_get_vocab(self._model)
+        self._vocab_size: int = self._lib.llama_vocab_n_tokens(vocab)
+        self._grammars = GrammarCompiler(partial(grammar_tokenizer, library, vocab), self._vocab_size)
         self._width: int = self._lib.llama_model_n_embd_inp(self._model)
-        self._context = self._make_context()
-        self._memory = self._lib.llama_get_memory(self._context)
-        self._batch = self._lib.llama_batch_ext_init(self._context)
+        self.context = self._make_context()
+        self._memory = self._lib.llama_get_memory(self.context)
+        self._batch = self._lib.llama_batch_ext_init(self.context)
         self._position = self._ffi.new("llama_pos[4]")  # M-RoPE would read all four
 
     def _load_model(self) -> Any:
@@ -69,9 +76,25 @@ class LlamaCppBackend:
         self._lib.llama_batch_ext_clear(self._batch)
         outputs = {item.sample_for: self._add(item) for item in plan.items}
         outputs.pop(None, None)
-        if (code := self._lib.llama_process(self._context, PROCESS_TYPE_DECODE, self._batch)) != 0:
+        if (code := self._lib.llama_process(self.context, PROCESS_TYPE_DECODE, self._batch)) != 0:
             raise StepFailed(f"llama_process gave {code} for {plan.num_tokens} tokens: {self._library.last_warning}")
-        return StepResult({request: self._draw(request, index) for request, index in outputs.items() if request})
+        return self._drawn({request: index for request, index in outputs.items() if request})
+
+    def _drawn(self, outputs: dict[RequestId, int]) -> StepResult:
+        sampled, logprobs, failed, ended = {}, {}, {}, set()
+        for request, index in outputs.items():
+            try:
+                drawn = self._draws[request].draw(self, index)
+            except GrammarFailed as error:
+                failed[request] = f"the answer's form: {error}"
+                continue
+            if drawn.token is not None:
+                sampled[request] = drawn.token
+            if drawn.logprobs is not None:
+                logprobs[request] = drawn.logprobs
+            if drawn.is_last:
+                ended.add(request)
+        return StepResult(sampled, logprobs, failed, frozenset(ended))
 
     def _add(self, item: StepItem) -> int:
         """Put one item into the batch; gives the batch index of its last position."""
@@ -95,15 +118,9 @@ class LlamaCppBackend:
         data = self._ffi.cast("float *", row.ctypes.data)
         return self._ffi.new("struct llama_embd *", {"data": data, "n_rows": 1, "n_embd": self._width})[0]
 
-    def _draw(self, request: RequestId, output_index: int) -> TokenId:
-        chain = self._samplers.get(request)
-        if chain is not None:
-            return chain.sample(self._context, output_index)
-        return TokenId(int(self.logits(output_index).argmax()))
-
     def logits(self, output_index: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """(V,) float32 of one output of the last step; a view that the next step overwrites."""
-        row = self._lib.llama_get_logits_ith(self._context, output_index)
+        """(V,) float32 of one output of the last step; a view that drawing edits and the next step overwrites."""
+        row = self._lib.llama_get_logits_ith(self.context, output_index)
         if row == self._ffi.NULL:
             raise StepFailed(f"llama.cpp has no logits for batch entry {output_index}")
         return np.frombuffer(self._ffi.buffer(row, self._vocab_size * 4), dtype=np.float32)
@@ -116,31 +133,38 @@ class LlamaCppBackend:
             raise StepFailed(f"llama.cpp cannot trim slot {slot} to {num_tokens} tokens")
 
     def save(self, slot: SlotId) -> bytearray:
-        size = self._lib.llama_state_seq_get_size(self._context, slot)
+        size = self._lib.llama_state_seq_get_size(self.context, slot)
         state = bytearray(size)
-        written = self._lib.llama_state_seq_get_data(self._context, self._ffi.from_buffer(state), size, slot)
+        written = self._lib.llama_state_seq_get_data(self.context, self._ffi.from_buffer(state), size, slot)
         if written != size:
             raise StepFailed(f"llama.cpp saved {written} of {size} bytes of slot {slot}")
         return state
 
     def restore(self, slot: SlotId, state: bytes | bytearray) -> None:
-        if self._lib.llama_state_seq_set_data(self._context, self._ffi.from_buffer(state), len(state), slot) == 0:
+        if self._lib.llama_state_seq_set_data(self.context, self._ffi.from_buffer(state), len(state), slot) == 0:
             raise StepFailed(f"llama.cpp cannot restore {len(state)} bytes into slot {slot}")
 
-    def start_sampling(self, request: RequestId, params: SamplingParams, prompt: tuple[TokenId, ...]) -> None:
-        chain = None
-        if not is_plain_argmax(params):
-            chain = SamplerChain(self._library, self._vocab_size, self._config.kv_tokens, params, prompt)
-        self._samplers[request] = chain
+    def start_sampling(self, request: Request) -> None:
+        chain, grammar = None, None
+        if not is_plain_argmax(request.sampling):
+            window, prompt = self._config.kv_tokens, request.prompt.tokens
+            chain = SamplerChain(self._library, self._vocab_size, window, request.sampling, prompt)
+        if request.grammar:
+            grammar = self._grammars.follow(request.grammar, request.stop_tokens)
+        self._draws[request.id] = TokenDraw(request, self._vocab_size, chain, grammar)
+
+    def is_ready(self, request: RequestId) -> bool:
+        return self._draws[request].is_ready
 
     def stop_sampling(self, request: RequestId) -> None:
-        chain = self._samplers.pop(request, None)
-        if chain is not None:
-            chain.close()
+        draw = self._draws.pop(request, None)
+        if draw is not None:
+            draw.close()
 
     def close(self) -> None:
-        for request in list(self._samplers):
+        for request in list(self._draws):
             self.stop_sampling(request)
+        self._grammars.close()  # before the vocabulary that it reads
         self._lib.llama_batch_ext_free(self._batch)
-        self._lib.llama_free(self._context)
+        self._lib.llama_free(self.context)
         self._lib.llama_model_free(self._model)

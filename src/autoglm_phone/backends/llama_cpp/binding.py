@@ -58,6 +58,12 @@ struct llama_context * llama_init_from_model(struct llama_model * model, struct 
 void llama_free(struct llama_context * ctx);
 const struct llama_vocab * llama_model_get_vocab(const struct llama_model * model);
 int32_t llama_vocab_n_tokens(const struct llama_vocab * vocab);
+int llama_vocab_get_attr(const struct llama_vocab * vocab, llama_token token);
+int32_t llama_token_to_piece(
+    const struct llama_vocab * vocab, llama_token token, char * buf, int32_t length, int32_t lstrip, bool special);
+int32_t llama_tokenize(
+    const struct llama_vocab * vocab, const char * text, int32_t text_len, llama_token * tokens, int32_t n_tokens_max,
+    bool add_special, bool parse_special);
 int32_t llama_model_n_embd_inp(const struct llama_model * model);
 int32_t llama_model_n_ctx_train(const struct llama_model * model);
 uint64_t llama_model_size(const struct llama_model * model);
@@ -98,6 +104,7 @@ void llama_sampler_free(struct llama_sampler * smpl);
 """
 
 PROCESS_TYPE_DECODE = 1
+ATTR_UNKNOWN, ATTR_UNUSED, ATTR_NORMAL, ATTR_CONTROL = 1, 2, 4, 8  # llama_token_attr, bits
 WARN_LEVEL = 3  # ggml_log_level: 1 debug, 2 info, 3 warn, 4 error, 5 continues the line before
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,45 @@
+import numpy as np
+
+from autoglm_phone.core.ids import Digest, RequestId, TokenId
+from autoglm_phone.core.prompt import EmbedSpan, Prompt
+from autoglm_phone.core.request import Request, SamplingParams, TokenEvent, TokenLogprobs
+from autoglm_phone.engine.messages import (
+    EngineLoad,
+    Events,
+    Submit,
+    decode_from_worker,
+    decode_to_worker,
+    encode,
+)
+
+
+def sent(request: Request) -> Request:
+    message = decode_to_worker(encode(Submit.of(request)))
+    assert isinstance(message, Submit)
+    return message.to_request()
+
+
+def test_a_request_arrives_as_it_was() -> None:
+    sampling = SamplingParams(temperature=0.5, seed=3, logit_bias=((TokenId(7), -100.0), (TokenId(8), 1.5)))
+    prompt = Prompt((TokenId(1), TokenId(2)))
+    full = Request(RequestId("r"), prompt, sampling, 9, frozenset({TokenId(4)}), "start: /a+/", 5)
+    assert sent(full) == full
+    plain = Request(RequestId("r"), prompt, SamplingParams(), 9)
+    assert sent(plain) == plain
+
+
+def test_embeddings_arrive_in_their_place() -> None:
+    span = EmbedSpan(1, np.arange(6, dtype=np.float32).reshape(3, 2), Digest("medium"), Digest("module"))
+    prompt = Prompt(tuple(TokenId(0) for _ in range(5)), (span,))
+    [arrived] = sent(Request(RequestId("r"), prompt, SamplingParams(), 1)).prompt.embeds
+    assert (arrived.embeddings == span.embeddings).all()
+    assert (arrived.start, arrived.media_digest, arrived.module_digest) == (1, "medium", "module")
+
+
+def test_events_arrive_with_logprobs_and_errors() -> None:
+    told = TokenLogprobs(-0.25, ((TokenId(3), -0.25), (TokenId(1), -2.0)))
+    events = [
+        (RequestId("a"), TokenEvent((TokenId(3),), logprobs=(told,), cached_tokens=2, queue_s=0.5)),
+        (RequestId("b"), TokenEvent((), "stop", error="cannot be followed")),
+    ]
+    assert decode_from_worker(encode(Events(events, EngineLoad(running=1)))) == Events(events, EngineLoad(running=1))
