@@ -2,8 +2,8 @@ import asyncio
 import json
 from typing import Any
 
-import pytest
 import httpx
+import pytest
 from scripted_services import House
 from scripted_transcriptions import (
     END,

@@ -1,10 +1,13 @@
+from pathlib import Path
+
 import pytest
 
 from autoglm_phone.core.errors import InvalidRequest, UnknownModel
 from autoglm_phone.core.transcript import HearingOptions, Task
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.form_body import Form
-from autoglm_phone.server.transcription_form import AskedTranscription, read_transcription
+from autoglm_phone.server.schemas.transcription import TranscriptionForm
+from autoglm_phone.server.transcription_form import UNSUPPORTED, AskedTranscription, read_transcription
 
 CONFIG = ServerConfig(model_id="autoglm-phone-nano", aliases=("nano",))
 
@@ -115,3 +118,10 @@ def test_a_form_without_its_file(form: Form, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message) as refused:
         read_transcription(form, "transcribe", CONFIG)
     assert refused.value.param == "file"
+
+
+def test_the_page_names_every_field() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "http-api.md").read_text(encoding="utf-8")
+    section = page.partition("## Transcriptions\n")[2].partition("\n## ")[0]
+    for name in ("file", *TranscriptionForm.model_fields, *UNSUPPORTED):
+        assert f"`{name}`" in section or f"`{name}[]`" in section, name

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from autoglm_phone.core.transcript import Segment, Word
 from autoglm_phone.models.speech.language import to_simplified, word_space
-from autoglm_phone.models.speech.sentences import TimedWord, sentences, without_silence
+from autoglm_phone.models.speech.sentences import TimedWord, sentences, whole_words, without_silence
 from autoglm_phone.models.speech.window_hearing import Hearing
 from autoglm_phone.models.speech.windows import SpeechWindow
 
@@ -21,6 +21,8 @@ def timed_segments(
     """One a sentence. Their texts, joined, are the whole segment's."""
     if not words:
         return (whole_segment(window, hearing, language),)
+    if word_space(language):
+        words = whole_words(words)
     groups = sentences(_in_sound(window, without_silence(words)))
     texts = ["".join(word.text for word in group) for group in groups]
     texts[0] = texts[0].lstrip()

@@ -29,6 +29,26 @@ class TimedWord:
     probability: float
 
 
+def whole_words(words: Sequence[TimedWord]) -> list[TimedWord]:
+    """For languages that part their words by spaces: what has none before it belongs to the last word.
+
+    The alignment gives `o'clock` as ` o` and `'clock`, and takes every token of a translation from Chinese for a word.
+    """
+    whole: list[TimedWord] = []
+    for word in words:
+        if whole and not word.text.startswith(" "):
+            last = whole.pop()
+            word = TimedWord(
+                last.text + word.text,
+                last.tokens + word.tokens,
+                last.start_s,
+                word.end_s,
+                min(last.probability, word.probability),
+            )
+        whole.append(word)
+    return whole
+
+
 def without_silence(words: Sequence[TimedWord]) -> list[TimedWord]:
     """The alignment gives the silence before a sentence to its first word; no first word is so long.
 

@@ -67,6 +67,13 @@ def test_chinese_words_are_simplified_and_a_translation_is_not_chinese() -> None
     assert whole_segment(WINDOW, hearing("open 開", "zh"), "en").text == " open 開"
 
 
+def test_words_are_whole_where_spaces_part_them() -> None:
+    (english,) = timed_segments(WINDOW, hearing("o'clock"), "en", words(" o", "'clock"))
+    assert [word.text for word in english.words] == ["o'clock"]
+    (chinese,) = timed_segments(WINDOW, hearing("关闭", "zh"), "zh", words("关", "闭"))
+    assert [word.text for word in chinese.words] == ["关", "闭"]
+
+
 def test_a_word_of_nothing_but_spaces_is_no_word() -> None:
     (segment,) = timed_segments(WINDOW, hearing("a"), "en", words(" a", " "))
     assert [word.text for word in segment.words] == ["a"]

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoglm_phone.models.speech.sentences import TimedWord, sentences, without_silence
+from autoglm_phone.models.speech.sentences import TimedWord, sentences, whole_words, without_silence
 
 
 def spoken(text: str, *, start_s: float = 0.0, word_s: float = 0.25) -> list[TimedWord]:
@@ -42,6 +42,17 @@ def test_a_long_sentence_is_cut_where_the_speaker_takes_a_breath() -> None:
     without_marks = sentences(spoken(" ".join(["word"] * 200)))
     assert all(group[-1].end_s - group[0].start_s <= 10 for group in without_marks)
     assert min(map(len, without_marks)) > 10
+
+
+def test_what_has_no_space_before_it_belongs_to_the_last_word() -> None:
+    pieces = [
+        TimedWord(" o", (1,), 0.0, 0.2, 0.9),
+        TimedWord("'clock", (2, 3), 0.2, 0.6, 0.8),
+        TimedWord(" now", (4,), 0.7, 1.0, 0.9),
+    ]
+    assert whole_words(pieces) == [TimedWord(" o'clock", (1, 2, 3), 0.0, 0.6, 0.8), pieces[2]]
+    assert whole_words([pieces[1]]) == [pieces[1]]
+    assert whole_words([]) == []
 
 
 def test_the_first_word_of_a_sentence_does_not_begin_with_the_silence_before_it() -> None:
