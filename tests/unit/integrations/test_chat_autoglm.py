@@ -4,13 +4,16 @@ import base64
 import importlib
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.messages.ai import add_ai_message_chunks
+from langchain_core.outputs import ChatGeneration
 from pydantic import SecretStr, ValidationError
 
 from autoglm_phone.core.errors import MissingDependency
@@ -73,7 +76,8 @@ def test_it_asks_the_local_server_without_a_key_and_without_fields_of_its_own() 
     assert wire.body == {
         "model": "autoglm-phone-9b",
         "messages": [{"role": "user", "content": "Hi"}],
-    } | {key: wire.body[key] for key in ("stream",) if key in wire.body}
+        "stream": False,
+    }
 
 
 def test_the_key_is_the_servers_own_variable_and_never_openais(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,29 +138,31 @@ def test_what_cannot_be_sent_is_said_before_it_is_sent(tmp_path: Path) -> None:
 
 def test_each_answer_keeps_its_thought() -> None:
     wire = Wire([answer("A", 0, reasoning_content="first"), answer("B", 1, reasoning_content="second"), answer("C", 2)])
-    [generations] = wire.chat(n=3).generate([["Hi"]]).generations  # type: ignore[list-item]  # a string is a message
-    thoughts = [each.message.additional_kwargs.get("reasoning_content") for each in generations]  # type: ignore[union-attr]  # chats give messages
-    assert thoughts == ["first", "second", None]
+    [generations] = wire.chat(n=3).generate([[HumanMessage("Hi")]]).generations
+    messages = [generation.message for generation in generations if isinstance(generation, ChatGeneration)]
+    assert [message.additional_kwargs.get("reasoning_content") for message in messages] == ["first", "second", None]
+
+
+def joined(chunks: Iterable[AIMessageChunk]) -> AIMessageChunk:
+    first, *others = chunks
+    return add_ai_message_chunks(first, *others)
 
 
 def test_a_streamed_thought_is_kept_piece_by_piece() -> None:
     wire = Wire(events=[event(reasoning_content="I "), event(reasoning_content="think."), event(content="Hello")])
-    whole = None
-    for chunk in wire.chat().stream("Hi"):
-        whole = chunk if whole is None else whole + chunk  # type: ignore[assignment]  # chunks add up to a chunk
-    assert isinstance(whole, AIMessageChunk)
+    whole = joined(wire.chat().stream("Hi"))
     assert wire.body["stream_options"] == {"include_usage": True}
     assert whole.additional_kwargs["reasoning_content"] == "I think."
-    assert whole.content_blocks == [
-        {"type": "reasoning", "reasoning": "I think."},
-        {"type": "text", "text": "Hello"},
-    ]
+    thought, text = whole.content_blocks
+    assert thought == {"type": "reasoning", "reasoning": "I think."}
+    assert text == {"type": "text", "text": "Hello"}
 
 
-def test_structured_output_streams_a_thought_too() -> None:
-    wire = Wire(events=[event(reasoning_content="I think."), event(content="{}")])
-    chunks = list(wire.chat().bind(response_format={"type": "json_object"}).stream("Hi"))
-    assert "I think." in [chunk.additional_kwargs.get("reasoning_content") for chunk in chunks]
+def test_structured_output_streams_a_thought_once() -> None:
+    wire = Wire(events=[event(role="assistant", reasoning_content="I think."), event(content="{}")])
+    whole = joined(wire.chat().stream("Hi", response_format={"type": "json_object"}))
+    assert (whole.additional_kwargs["reasoning_content"], whole.text) == ("I think.", "{}")
+    assert whole.response_metadata["model_provider"] == "autoglm"
 
 
 def test_without_langchain_the_sentence_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
