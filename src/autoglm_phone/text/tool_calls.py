@@ -1,6 +1,7 @@
 """ToolCallParser: splits tool calls from the text around them, however the text is cut.
 
 A call is `<tool_call>{"name": …, "arguments": {…}}</tool_call>`; its arguments are given out as they are written.
+Small models leave the tags out: an answer that begins with such an object is a call as well, and so is one behind it.
 A block that is no call, whatever is wrong with it, is text like any other, its tags included.
 """
 
@@ -36,7 +37,8 @@ class ToolCallParser:
         self._names = frozenset(names)
         self._held = ""  # what may yet become a tag, or blank space before one
         self._block: CallBlock | None = None
-        self._blank = ""  # before the open block; it is content if the block is no call
+        self._opening = ""  # of the open block, blank space before it included; content if the block is no call
+        self._may_be_bare = True  # nothing was said yet but calls without tags
         self._is_before_end_tag = False  # a call is over, but not its block
         self._was_call_last = False  # nothing but blank space came since
         self._out: list[ContentPiece | CallPiece] = []
@@ -58,13 +60,17 @@ class ToolCallParser:
         """Give out text up to the next tag; returns what stands behind that."""
         text = self._held + text
         self._held = ""
+        if self._may_be_bare and text.lstrip().startswith("{"):
+            inside = text.lstrip()
+            self._opening, self._block = text[: -len(inside)], CallBlock(self._names)
+            return inside
         tags = (END_CALL, CALL) if self._is_before_end_tag else (CALL,)
         at, tag = min(((found, tag) for tag in tags if (found := text.find(tag)) >= 0), default=(-1, ""))
         if tag == CALL:
             said = text[:at].rstrip()
             self._say(said)
-            self._blank = text[len(said) : at]
-            self._block, self._is_before_end_tag = CallBlock(self._names), False
+            self._opening = text[len(said) : at] + CALL
+            self._block, self._is_before_end_tag, self._may_be_bare = CallBlock(self._names), False, False
         elif tag == END_CALL:
             self._is_before_end_tag = False  # what stood before it was part of the block
         elif self._is_before_end_tag:
@@ -96,12 +102,12 @@ class ToolCallParser:
     def _end_call(self) -> None:
         self._block = None
         self.num_calls += 1
-        self._is_before_end_tag = self._was_call_last = True
+        self._is_before_end_tag, self._was_call_last = not self._may_be_bare, True
 
     def _unmake_block(self, block: CallBlock) -> str:
-        """The opening tag is content. Returns what stood behind it, where another may be found."""
-        self._block = None
-        self._say(self._blank + CALL)
+        """The opening is content. Returns what stood behind it, where another may be found."""
+        self._block, self._may_be_bare = None, False
+        self._say(self._opening)
         return block.said
 
     def _finish(self) -> None:
@@ -119,5 +125,5 @@ class ToolCallParser:
         if self._was_call_last:
             text = text.lstrip()
         if text:
-            self._was_call_last = False
+            self._was_call_last = self._may_be_bare = False
             self._out.append(ContentPiece(text))

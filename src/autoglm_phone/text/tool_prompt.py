@@ -62,19 +62,25 @@ def tools_grammar(specs: Sequence[ToolSpec], *, only: str | None, is_required: b
     only         the one tool that must be called, or None for any
     is_required  the answer is one call, or several if is_parallel, and nothing else; `only` implies it
     Otherwise any text, and behind it a call, or several if is_parallel. Nothing follows a call but another.
+    There a call may come without its tags too, if the answer begins with it: small models write it so.
     """
     _check_list(specs)
     wanted = [(index, spec) for index, spec in enumerate(specs) if only in (None, spec.name)]
     if not wanted:
         raise InvalidRequest(f"there is no tool {only!r} among the tools", param="tool_choice")
     calls = [_call_rule(spec, index) for index, spec in wanted]
-    more = f'("\\n{CALL}" call)*' if is_parallel else ""
+    more, more_bare = (f'("\\n{CALL}\\n" call "\\n{END_CALL}")*', '("\\n" call)*') if is_parallel else ("", "")
+    tagged = f'"{CALL}\\n" call "\\n{END_CALL}" {more}'
+    free = f'start: TEXT | opening "\\n" call "\\n{END_CALL}" {more} | call {more_bare}'
+    names = "|".join(spec.name for _, spec in wanted)
     rules = [
         "%llguidance {}",
-        f'start: "{CALL}" call {more}' if is_required or only is not None else f"start: TEXT | opening call {more}",
+        f"start: {tagged}" if is_required or only is not None else free,
         # Lazy: whatever the text, at the first tag it is over. The tag may come as one token or as many.
         f'opening[lazy]: TEXT "{CALL}"',
-        r"TEXT: /(.|\n)*/",
+        r"ANY: /(.|\n)*/",
+        # What begins as a call without tags is one.
+        rf'TEXT: ANY & ~/\s*\{{"name": "({names})"(.|\n)*/',
         "call: " + " | ".join(f"call_{number}" for number in range(len(calls))),
         *(f"call_{number}: {rule}" for number, rule in enumerate(calls)),
     ]
@@ -95,9 +101,8 @@ def _check_list(specs: Sequence[ToolSpec]) -> None:
 
 
 def _call_rule(spec: ToolSpec, index: int) -> str:
-    before = json.dumps(f'\n{{"name": {json.dumps(spec.name)}, "arguments": ')
-    behind = json.dumps(f"}}\n{END_CALL}")
-    return f"{before} %json {_arguments_schema(spec, index)} {behind}"
+    before = json.dumps(f'{{"name": {json.dumps(spec.name)}, "arguments": ')
+    return f'{before} %json {_arguments_schema(spec, index)} "}}"'
 
 
 def _arguments_schema(spec: ToolSpec, index: int) -> str:

@@ -175,3 +175,25 @@ def test_hostile_nesting_takes_no_more_steps_than_letters() -> None:
     text = '<tool_call>{"a":[' * 5_000
     assert joined(pushed([text])) == [text]
     assert joined(pushed(['<tool_call>{"name":"find","arguments":' + "[" * 50_000])) == [("find", "[" * 50_000)]
+
+
+BARE = '{"name": "find", "arguments": {"q": "x"}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (BARE, [("find", '{"q": "x"}')]),
+        (f"\n {BARE}\n", [("find", '{"q": "x"}')]),
+        (f'{BARE}\n{{"name": "now", "arguments": {{}}}}', [("find", '{"q": "x"}'), ("now", "{}")]),
+        (f"{BARE}\n{NOW}", [("find", '{"q": "x"}'), ("now", "{}")]),
+        (f"{BARE} Done.", [("find", '{"q": "x"}'), "Done."]),
+        ('{"name": "say", "arguments": {}}', ['{"name": "say", "arguments": {}}']),
+        ('{"a": 1}', ['{"a": 1}']),
+        (f"So: {BARE}", [f"So: {BARE}"]),
+        (f"{CALL}\n{BARE}", [("find", '{"q": "x"}'), BARE]),
+        (f'{{"a": 1}} {CALL}', ['{"a": 1}', ("find", '{"q": "x"}')]),
+    ],
+)
+def test_an_answer_may_begin_with_calls_that_have_no_tags(text: str, said: list[Said]) -> None:
+    assert parsed(text) == said

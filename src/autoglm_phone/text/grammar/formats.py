@@ -23,11 +23,15 @@ _IPV6 = "|".join(
         f":(?:(?::{_GROUP}){{1,7}}|:)",
     ]
 )
+_HMS = "T(?:NH(?:NM(?:NS)?)?|NM(?:NS)?|NS)"
+_YMD = "(?:NY(?:NM(?:ND)?)?|NM(?:ND)?|ND)"
+_DURATION = f"P(?:{_YMD}(?:{_HMS})?|{_HMS}|NW)".replace("N", "[0-9]{1,4}")
 
 PATTERNS: dict[str, str] = {
     "date": _DATE,
     "time": _TIME,
     "date-time": f"{_DATE}T{_TIME}",
+    "duration": _DURATION,
     "email": rf"[A-Za-z0-9](?:[._+-]?[A-Za-z0-9]){{0,31}}@(?:{_LABEL}\.){{1,3}}[A-Za-z]{{2,24}}",
     "hostname": rf"{_LABEL}(?:\.{_LABEL}){{0,3}}",
     "ipv4": rf"(?:{_BYTE}\.){{3}}{_BYTE}",
@@ -42,13 +46,7 @@ PATTERNS: dict[str, str] = {
     # OpenAPI's
     "byte": "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
 }
-# What llguidance has in a form that needs no narrowing; every URI is also an IRI and a reference.
-BUILT_IN: dict[str, str] = {
-    "duration": "duration",
-    "uri": "uri",
-    "uri-reference": "uri",
-    "iri": "uri",
-    "iri-reference": "uri",
-}
+# llguidance's own form of it needs no narrowing. Every URI is also an IRI and a reference.
+BUILT_IN: dict[str, str] = {"uri": "uri", "uri-reference": "uri", "iri": "uri", "iri-reference": "uri"}
 SAME_AS: dict[str, str] = {"idn-email": "email", "idn-hostname": "hostname"}
 ANY_STRING = frozenset({"password", "binary", "path"})

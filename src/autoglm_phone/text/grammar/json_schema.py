@@ -30,6 +30,9 @@ _FAULTS = {
     "patternProperty": "'patternProperties' must not overlap",
     "schema too large": "'allOf' and 'anyOf' multiply to too many cases",
     "Schema intersection": "'allOf' is nested too deeply",
+    "circular references": "'$ref' with keywords beside it leads back to itself",
+    "min/maxProperties": "'minProperties' and 'maxProperties' are supported only where all properties are required",
+    "Unsatisfiable schema: ": "no value can validate: ",
 }
 _LONGEST_REASON = 300
 
@@ -77,9 +80,11 @@ def _subset(schema: Mapping[str, Any] | bool, param: str) -> dict[str, Any]:
 
 def _checked(grammar: str, param: str) -> str:
     if reason := fault(grammar):
-        known = next((words for beginning, words in _FAULTS.items() if reason.startswith(beginning)), "")
-        words = known or reason[:_LONGEST_REASON]
-        raise InvalidRequest(f"the schema cannot be followed: {words}", param=param)
+        for beginning, words in _FAULTS.items():
+            if reason.startswith(beginning):
+                reason = words + reason.removeprefix(beginning) if words.endswith(": ") else words
+                break
+        raise InvalidRequest(f"the schema cannot be followed: {reason[:_LONGEST_REASON]}", param=param)
     return grammar
 
 
