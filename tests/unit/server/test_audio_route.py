@@ -240,7 +240,7 @@ async def converse(
         "query_string": b"",
         "headers": [(name.lower(), value) for name, value in request.headers.raw],
     }
-    answering = asyncio.create_task(house.app(**settings)(scope, receive, send))  # type: ignore[arg-type]
+    answering = asyncio.create_task(house.app(**settings)(scope, receive, send))
     async with asyncio.timeout(20):
         while not until():  # noqa: ASYNC110  # what was sent changes without an event
             await asyncio.sleep(0.001)

@@ -96,7 +96,7 @@ def test_unknown_fields_are_told() -> None:
 )
 def test_faults_name_their_field(fields: dict[str, str | list[str]], param: str, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message) as refused:
-        read(**fields)
+        read("transcribe", **fields)
     assert refused.value.param == param
 
 
