@@ -20,6 +20,7 @@ TAP: ChatCompletionToolParam = {
     "function": {
         "name": "tap",
         "description": "Taps the screen.",
+        "strict": True,
         "parameters": {
             "type": "object",
             "properties": {"x": {"type": "integer"}, "how": {"enum": ["short", "long"]}},
