@@ -148,7 +148,7 @@ def test_langchain_shows_the_thought(thinker: ChatOpenAI) -> None:
     for chunk in thinker.stream("What is 17*3?"):
         streamed += chunk
     for message in (whole, streamed):
-        blocks = {block["type"]: block for block in message.content_blocks}
+        blocks: dict[str, Any] = {block["type"]: block for block in message.content_blocks}
         assert blocks["reasoning"]["reasoning"]
         assert "51" in blocks["text"]["text"]
     follow = [HumanMessage("What is 17*3?"), whole, HumanMessage("And plus one?")]
@@ -156,7 +156,7 @@ def test_langchain_shows_the_thought(thinker: ChatOpenAI) -> None:
 
 
 def test_langchain_streams_a_forced_call(thinker: ChatOpenAI) -> None:
-    chat = thinker.bind_tools([WEATHER], tool_choice="weather")
+    chat = thinker.bind_tools([dict(WEATHER)], tool_choice="weather")
     answer: Any = AIMessageChunk(content="")
     for chunk in chat.stream("What is the weather in Oslo?"):
         answer += chunk

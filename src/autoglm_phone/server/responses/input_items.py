@@ -131,12 +131,12 @@ class ItemReference(WireModel):
 _ITEM_TYPES = ("message", "function_call", "function_call_output", "reasoning", "item_reference")
 
 
-def _item_type(value: Any) -> str | None:
+def _item_type(value: Any) -> object:
     """Messages and references may leave their type out."""
     if not isinstance(value, dict):
         return None
     if (kind := value.get("type")) is not None:
-        return str(kind)
+        return kind
     return "message" if "role" in value else "item_reference" if "id" in value else None
 
 
@@ -148,7 +148,7 @@ def _known_item(value: Any) -> Any:
 
 
 def _unknown(what: str, kind: object, known: tuple[str, ...], hint: str) -> PydanticCustomError:
-    shown = "without a type" if kind is None else f"of type {str(kind)[:MAX_SHOWN_CHARS]!r}"
+    shown = f"of type {kind[:MAX_SHOWN_CHARS]!r}" if isinstance(kind, str) else "without a type"
     return PydanticCustomError(
         "unknown_type",
         "{what}s {shown} are not supported; there are {known}{hint}",

@@ -34,22 +34,24 @@ def new_id(kind: str) -> str:
 
 
 def user_text(text: str) -> Item:
-    return _message(new_id(MESSAGE), "user", [{"type": "input_text", "text": text}])
+    return _message(new_id(MESSAGE), "user", [{"type": "input_text", "text": text}], "completed")
 
 
 def kept_form(item: InputItem) -> Item:
     """A reference has none: it is resolved before."""
     match item:
         case MessageItem():
-            return _message(item.id or new_id(MESSAGE), item.role, _parts(item.content, item.role))
+            content = _parts(item.content, item.role)
+            return _message(item.id or new_id(MESSAGE), item.role, content, item.status or "completed")
         case FunctionCallItem():
-            return function_call(item.id or new_id(CALL), item.call_id, item.name, item.arguments, "completed")
+            status = item.status or "completed"
+            return function_call(item.id or new_id(CALL), item.call_id, item.name, item.arguments, status)
         case FunctionCallOutputItem():
             output = item.output if isinstance(item.output, str) else _parts(item.output, "tool")
             return {
                 "id": item.id or new_id(CALL_OUTPUT),
                 "type": "function_call_output",
-                "status": "completed",
+                "status": item.status or "completed",
                 "call_id": item.call_id,
                 "output": output,
             }
@@ -90,15 +92,15 @@ def function_call(id: str, call_id: str, name: str, arguments: str, status: str)
 
 
 def output_message(id: str, content: list[dict[str, Any]], status: str) -> Item:
-    return {"id": id, "type": "message", "status": status, "role": "assistant", "content": content}
+    return _message(id, "assistant", content, status)
 
 
 def output_text(text: str, logprobs: list[dict[str, Any]]) -> dict[str, Any]:
     return {"type": "output_text", "annotations": [], "logprobs": logprobs, "text": text}
 
 
-def _message(id: str, role: str, content: list[dict[str, Any]]) -> Item:
-    return {"id": id, "type": "message", "status": "completed", "role": role, "content": content}
+def _message(id: str, role: str, content: list[dict[str, Any]], status: str) -> Item:
+    return {"id": id, "type": "message", "status": status, "role": role, "content": content}
 
 
 def _parts(content: TextOrParts, role: str) -> list[dict[str, Any]]:

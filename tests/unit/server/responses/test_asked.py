@@ -1,14 +1,18 @@
 """Requests for responses to requests for chats, and what is refused on the way."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autoglm_phone.core.errors import RequestError, UnknownModel
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.errors import NotStored, PreviousResponseNotFound
 from autoglm_phone.server.responses.asked import Asked, read_request
 from autoglm_phone.server.responses.items import user_text
+from autoglm_phone.server.responses.request import ResponsesRequest
 from autoglm_phone.server.responses.store import ResponseStore, stored_response
 from autoglm_phone.server.schemas.generation import JsonSchemaResponse
 from autoglm_phone.server.schemas.messages import NamedTool
@@ -210,8 +214,9 @@ def test_an_item_of_a_client_is_kept_as_it_is_answered() -> None:
     easy = {"role": "assistant", "content": "Yes."}
     [kept] = read(input=[easy]).items
     assert kept["content"] == said("Yes.")["content"]
-    [call] = read(input=[{"type": "function_call", "call_id": "a", "name": "time", "arguments": "{}"}]).items
-    assert (call["status"], call["id"][:3]) == ("completed", "fc_")
+    cut = {"type": "function_call", "call_id": "a", "name": "time", "arguments": "{"}
+    call, again = read(input=[cut, {**cut, "status": "incomplete"}]).items
+    assert (call["status"], call["id"][:3], again["status"]) == ("completed", "fc_", "incomplete")
 
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
@@ -220,6 +225,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"input": [{"role": "user"}]}, "input[0].content", "required"),
     ({"input": [{"type": "computer_call"}]}, "input[0]", "'computer_call'"),
     ({"input": ["Hi"]}, "input[0]", "without a type"),
+    ({"input": [{"type": {"type": "message"}, "role": "user"}]}, "input[0]", "without a type"),
     ({"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]}, "input[0].content[0]", "text"),
     ({"input": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]}, "input[0].content[0]", "input_text"),
     ({"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]}, "input[0].content[0]", "url"),
@@ -254,6 +260,31 @@ def test_what_is_refused_is_named(fields: dict[str, Any], param: str, words: str
     error = refused(**fields)
     assert error.param == param
     assert words in str(error)
+
+
+NAMES = [
+    *ResponsesRequest.model_fields,
+    *("type", "role", "content", "text", "id", "call_id", "name", "arguments", "output", "summary", "format", "schema"),
+    *("image_url", "input_audio", "data", "effort", "mode", "top_k", "stop", "enable_thinking", "messages", "n"),
+]
+WORDS = ["message", "function", "function_call", "function_call_output", "reasoning", "item_reference", "user", "a"]
+PART_TYPES = ["input_text", "input_image", "output_text", "json_schema", "allowed_tools", "auto", "none"]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(WORDS + PART_TYPES),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=6))
+def test_whatever_is_sent_is_read_or_refused(body: dict[str, Any]) -> None:
+    store = ResponseStore(10, 1 << 20)
+    with suppress(RequestError):
+        read_request(body, store, CONFIG)
+    with suppress(RequestError):
+        read_request({"input": [body], "tools": [WEATHER]}, store, CONFIG)
+    with suppress(RequestError):
+        read_request({"input": [{"role": "user", "content": [body]}]}, store, CONFIG)
 
 
 def test_an_unknown_model() -> None:
