@@ -18,7 +18,7 @@ class HearingOptions:
     language      the code of what is spoken (`core.languages`); None: detected
     prompt        words before the sound: names and spellings to expect
     temperature   0 takes the likeliest words
-    with_times    sentences and words with their times, for a twentieth more work; else one segment a window
+    with_times    sentences and words with their times, for a tenth more work; else one segment a window
     """
 
     task: Task = "transcribe"
