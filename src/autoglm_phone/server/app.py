@@ -14,6 +14,7 @@ from autoglm_phone.server.limits import BodyLimit, KeyCheck, OriginCheck
 from autoglm_phone.server.routes.audio import audio_routes
 from autoglm_phone.server.routes.chat import chat_routes
 from autoglm_phone.server.routes.completions import completion_routes
+from autoglm_phone.server.routes.docs_page import docs_routes
 from autoglm_phone.server.routes.health import health_routes
 from autoglm_phone.server.routes.models import model_routes
 from autoglm_phone.server.routes.page import page_routes
@@ -31,7 +32,7 @@ def create_app(services: Services, config: ServerConfig, lifespan: Lifespan | No
         title="AutoGLM-Phone",
         version=__version__,
         lifespan=lifespan,
-        # FastAPI's own pages load scripts from elsewhere.
+        # FastAPI's own pages load scripts from elsewhere, and its document knows nothing of bodies; see `openapi`.
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -46,6 +47,7 @@ def create_app(services: Services, config: ServerConfig, lifespan: Lifespan | No
     app.include_router(audio_routes(services, config))
     app.include_router(response_routes(services, config))
     app.include_router(page_routes())
+    app.include_router(docs_routes(config))
     # The last added is the outermost: headers and the last catch, origin, key, body, routes.
     app.add_middleware(
         BodyLimit,

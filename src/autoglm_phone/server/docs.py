@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from autoglm_phone.server.errors import ANSWERS
 from autoglm_phone.server.fields import UNSUPPORTED, WITHOUT_EFFECT, Unsupported
+from autoglm_phone.server.openapi.operations import OPERATIONS
 from autoglm_phone.server.responses import fields as response_fields
 from autoglm_phone.server.responses.request import ResponsesRequest
 from autoglm_phone.server.schemas.chat_request import ChatCompletionRequest
@@ -22,6 +23,7 @@ _TABLE = re.compile(r"(<!-- table: (\w+)[^>]*-->\n).*?(<!-- end -->)", re.DOTALL
 def updated(page: str) -> str:
     """The page with every table between `<!-- table: NAME -->` and `<!-- end -->` made anew."""
     tables = {
+        "endpoints": endpoints_table(),
         "fields": fields_table(ChatCompletionRequest),
         "without_effect": without_effect_table(WITHOUT_EFFECT),
         "unsupported": unsupported_table(UNSUPPORTED),
@@ -31,6 +33,14 @@ def updated(page: str) -> str:
         "errors": errors_table(),
     }
     return _TABLE.sub(lambda match: f"{match[1]}{tables[match[2]]}{match[3]}", page)
+
+
+def endpoints_table() -> str:
+    rows = [
+        (f"`{method} {path}`", "yes" if operation.needs_key else "no", operation.summary)
+        for (method, path), operation in OPERATIONS.items()
+    ]
+    return _table(("Endpoint", "Key", "What it does"), rows)
 
 
 def fields_table(model: type[BaseModel]) -> str:

@@ -61,11 +61,7 @@ CHAT: Mapping[str, Example] = {
     ),
     "picture": Example(
         "A picture and a question",
-        {
-            "messages": _user(
-                {"type": "image_url", "image_url": {"url": PICTURE}}, _text("What stands on this screen?")
-            )
-        },
+        {"messages": _user({"type": "image_url", "image_url": {"url": PICTURE}}, _text("What stands on this screen?"))},
     ),
     "sound": Example(
         "A sound and a question",

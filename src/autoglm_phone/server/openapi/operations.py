@@ -128,7 +128,10 @@ OPERATIONS: Mapping[tuple[Literal["GET", "POST", "DELETE"], str], Operation] = {
             _RESPONSE_ID,
             Parameter("order", "query", Literal["asc", "desc"], "The oldest first, or the newest (the default)."),
             Parameter(
-                "limit", "query", Annotated[int, Field(ge=1, le=MAX_LIMIT)], f"At most so many. Default {DEFAULT_LIMIT}."
+                "limit",
+                "query",
+                Annotated[int, Field(ge=1, le=MAX_LIMIT)],
+                f"At most so many. Default {DEFAULT_LIMIT}.",
             ),
             Parameter("after", "query", str, "The id of the item before the page: the `last_id` of the page before."),
         ),

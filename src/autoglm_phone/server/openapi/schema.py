@@ -20,6 +20,11 @@ class _Plain(GenerateJsonSchema):
         described = super().default_schema(schema)
         return {key: value for key, value in described.items() if key != "default" or value is not None}
 
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        """Where a function chooses, forms may overlap: an item without a `type` can have the fields of two."""
+        union = super().tagged_union_schema(schema)
+        return {"anyOf": union["oneOf"]} if callable(schema["discriminator"]) else union
+
 
 def to_schemas(types: Iterable[Any]) -> tuple[Mapping[Any, dict[str, Any]], dict[str, Any]]:
     """A schema for each type, and the components that they refer to."""

@@ -24,7 +24,7 @@ class AudioUrl(WireModel):
     url: str
 
 
-class InputAudio(WireModel):
+class SoundData(WireModel):
     data: str
 
 
@@ -35,17 +35,17 @@ class TextPart(WireModel):
 
 class ImageUrlPart(WireModel):
     type: Literal["image_url"]
-    image_url: Annotated[ImageUrl, BeforeValidator(_url_object)]
+    image_url: Annotated[ImageUrl, BeforeValidator(_url_object, json_schema_input_type=ImageUrl | str)]
 
 
 class InputAudioPart(WireModel):
     type: Literal["input_audio"]
-    input_audio: InputAudio
+    input_audio: SoundData
 
 
 class AudioUrlPart(WireModel):
     type: Literal["audio_url"]
-    audio_url: Annotated[AudioUrl, BeforeValidator(_url_object)]
+    audio_url: Annotated[AudioUrl, BeforeValidator(_url_object, json_schema_input_type=AudioUrl | str)]
 
 
 class RefusalPart(WireModel):
@@ -113,13 +113,13 @@ class WireTool(WireModel):
     function: Function
 
 
-class NamedFunction(WireModel):
+class FunctionName(WireModel):
     name: ToolName
 
 
 class NamedTool(WireModel):
     type: Literal["function"]
-    function: NamedFunction
+    function: FunctionName
 
 
 ToolChoice = Annotated[

@@ -12,7 +12,9 @@ class TranscriptionForm(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    model: Annotated[str | None, Field(description="`whisper-1` or a name of `/v1/models`.", examples=["whisper-1"])] = None
+    model: Annotated[
+        str | None, Field(description="`whisper-1` or a name of `/v1/models`.", examples=["whisper-1"])
+    ] = None
     language: Annotated[
         str | None,
         Field(

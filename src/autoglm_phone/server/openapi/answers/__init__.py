@@ -1,1 +1,1 @@
-"""The forms of answers. Nothing is built with them: they describe what the forms of `server` write, and tests compare."""
+"""The forms of answers. Nothing is built with them: they describe what the server's forms write, and tests compare."""

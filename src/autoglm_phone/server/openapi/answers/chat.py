@@ -1,9 +1,9 @@
 """What POST /v1/chat/completions and its count of tokens answer."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 FinishReason = Literal["stop", "length", "tool_calls"]
 Seconds1970 = Annotated[int, Field(description="Seconds since 1970.")]

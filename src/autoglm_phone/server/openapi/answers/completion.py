@@ -1,9 +1,9 @@
 """What POST /v1/completions answers, whole and in chunks: the same form."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from autoglm_phone.server.openapi.answers.chat import Seconds1970, Usage
 

@@ -1,9 +1,9 @@
 """The response object of /v1/responses, its items, and lists of them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from autoglm_phone.server.openapi.answers.chat import ChosenToken, Seconds1970, WindowNotes
 

@@ -1,9 +1,9 @@
 """What /tokenize, /detokenize and /apply-template answer."""
 
-from typing import Annotated
+from typing import Annotated, NotRequired
 
 from pydantic import Field
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 
 class TokenPiece(TypedDict):
@@ -14,7 +14,9 @@ class TokenPiece(TypedDict):
 class Tokens(TypedDict):
     count: int
     max_model_len: Annotated[int, Field(description="The window, in tokens.")]
-    tokens: Annotated[list[int] | list[TokenPiece], Field(description="With their text if `with_pieces` was asked for.")]
+    tokens: Annotated[
+        list[int] | list[TokenPiece], Field(description="With their text if `with_pieces` was asked for.")
+    ]
     token_strs: NotRequired[Annotated[list[str], Field(description="If `return_token_strs` was asked for.")]]
 
 

@@ -1,9 +1,9 @@
 """What POST /v1/audio/transcriptions and /translations answer as JSON and as events."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 
 class DurationUsage(TypedDict):
