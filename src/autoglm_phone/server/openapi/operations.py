@@ -71,7 +71,7 @@ OPERATIONS: Mapping[tuple[Literal["GET", "POST", "DELETE"], str], Operation] = {
         headers=_WINDOWED,
     ),
     ("POST", "/v1/chat/completions/input_tokens"): Operation(
-        id="countInputTokens",
+        id="countChatTokens",
         tag="Chat",
         summary="counts the tokens that a conversation would take; its media are read, nothing is computed",
         body=Body(ChatCompletionRequest, examples.COUNT),
@@ -100,6 +100,14 @@ OPERATIONS: Mapping[tuple[Literal["GET", "POST", "DELETE"], str], Operation] = {
         answers={JSON: ResponseObject, EVENTS: ResponseStreamEvent},
         errors=(*_MEDIA, *_ANSWER, PreviousResponseNotFound, NotStored),
         headers=_WINDOWED,
+    ),
+    ("POST", "/v1/responses/input_tokens"): Operation(
+        id="countResponseTokens",
+        tag="Responses",
+        summary="counts the tokens that a request for a response would take; its media are read, nothing is computed",
+        body=Body(ResponsesRequest, examples.COUNT_RESPONSE),
+        answers={JSON: InputTokens},
+        errors=(*_MEDIA, *_PROMPT, *_PROCESS, PreviousResponseNotFound, NotStored),
     ),
     ("GET", "/v1/responses/{response_id}"): Operation(
         id="showResponse",
