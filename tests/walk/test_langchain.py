@@ -1,12 +1,18 @@
-"""The article's LangChain snippet against a real socket; the model behind it is fake."""
+"""LangChain against a real socket, by the article's snippet and by our class; the model behind it is fake."""
 
+import asyncio
 import base64
 from typing import Any
 
-from langchain_core.messages import HumanMessage
+import openai
+import pytest
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
-from walk_house import WalkHouse
+from walk_house import UNREADABLE, WalkHouse
+
+from autoglm_phone.integrations.langchain import ChatAutoGLM
 
 
 def article(address: str, **extra: Any) -> ChatOpenAI:
@@ -50,3 +56,43 @@ def test_langchains_own_parts_arrive() -> None:
         article(address).invoke([HumanMessage(content=content)])
     [prompt] = house.model.prompts
     assert prompt.index("What now?") < prompt.index("a button") < prompt.index("press it")
+
+
+def ours(address: str, **settings: Any) -> ChatAutoGLM:
+    return ChatAutoGLM(base_url=f"{address}/v1", max_retries=0, **settings)
+
+
+async def streamed(chat: ChatAutoGLM) -> AIMessageChunk:
+    first, *others = [chunk async for chunk in chat.astream("Hi")]
+    return add_ai_message_chunks(first, *others)
+
+
+def test_our_class_keeps_the_thought_however_it_is_asked() -> None:
+    with WalkHouse().live() as address:
+        chat = ours(address, enable_thinking=True)
+        first, *others = chat.stream("Hi")
+        answers: list[AIMessage] = [chat.invoke("Hi"), add_ai_message_chunks(first, *others)]
+        answers.append(asyncio.run(streamed(chat)))
+        without = ours(address).invoke("Hi", enable_thinking=True, return_reasoning=False)
+    for answer in answers:
+        assert answer.content == "You said: Hi"
+        assert answer.additional_kwargs["reasoning_content"]
+        assert answer.content_blocks[0]["type"] == "reasoning"
+        assert answer.usage_metadata is not None
+    assert "reasoning_content" not in without.additional_kwargs
+
+
+def test_our_class_takes_media_for_all_calls_and_for_one() -> None:
+    house = WalkHouse()
+    with house.live() as address:
+        ours(address, images=[b"a button"]).invoke("What now?", audio=b"press it")
+    [prompt] = house.model.prompts
+    assert prompt.index("a button") < prompt.index("press it") < prompt.index("What now?")
+
+
+def test_errors_are_langchains_and_openais() -> None:
+    with WalkHouse().live() as address:
+        with pytest.raises(openai.BadRequestError, match=r"images\[0\]"):
+            ours(address).invoke("Hi", images=[UNREADABLE])
+        with pytest.raises(openai.NotFoundError):
+            ours(address).invoke("Hi", model="gpt-4o")
