@@ -10,8 +10,8 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +21,7 @@ from debian_roots import DebianRoots, what_is_lacking
 from dockerfile import IgnoreList, parse
 from image_build import Container, Image, ImageBuild, Mount
 from plain_folder import PlainFolder
+from private_folder import PrivateFolder
 
 from autoglm_phone.core.module import Modality
 from autoglm_phone.weights.store import LocatedModule, cache_home
@@ -29,8 +30,9 @@ pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
 MODEL_FOLDER = PurePosixPath("/app/model")
+ON_DISK = "/var/tmp"  # /tmp may be in memory, and this takes more than a gigabyte
 FETCHING_S = 600.0
-START_S = 120.0
+START_S = 300.0
 STOP_S = 30.0
 NO_NETWORK = {"PIP_NO_INDEX": "1", "HF_HUB_OFFLINE": "1"}  # whoever asks for a package or a model all the same fails
 
@@ -62,7 +64,7 @@ class Running:
         """What the image's own check says of that port: 0 is well."""
         return self.container.execute(self.image.healthcheck, {"AUTOGLM_PORT": str(port)}).returncode
 
-    def answer(self, *content: dict[str, object]) -> str:
+    def answer(self, *content: Mapping[str, object]) -> str:
         """Of the model to one turn of a user."""
         asked = {"messages": [{"role": "user", "content": content}], "max_tokens": 40, "temperature": 0}
         response = httpx.post(f"{self.url}/v1/chat/completions", json=asked, timeout=120, trust_env=False)
@@ -105,12 +107,12 @@ def forms() -> list[object]:
 
 @pytest.fixture(scope="module", params=forms())
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    # Some gigabytes while the tests of this file run: on a disk, which /tmp need not be.
-    with tempfile.TemporaryDirectory(prefix="autoglm-image-", dir="/var/tmp") as folder:
+    with tempfile.TemporaryDirectory(prefix="autoglm-image-", dir=ON_DISK) as folder:
         if request.param == "folder":
             yield Engine(PlainFolder(Path(folder)))
         else:
-            yield Engine(DebianRoots(Path(folder), cache_home({}).with_name("autoglm-phone-tests")))
+            with closing(PrivateFolder(Path(folder))) as private:
+                yield Engine(DebianRoots(private, cache_home({}).with_name("autoglm-phone-tests")))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +129,7 @@ def files(nano: dict[Modality, LocatedModule]) -> Mount:
 @pytest.fixture
 def own_folder(image: Image) -> Iterator[Path]:
     """An empty model folder that belongs to the container's user, for a mount."""
-    with tempfile.TemporaryDirectory(prefix="autoglm-model-", dir="/var/tmp") as folder:
+    with tempfile.TemporaryDirectory(prefix="autoglm-model-", dir=ON_DISK) as folder:
         if os.geteuid() == 0:
             uid, gid = map(int, image.user.split(":"))
             os.chown(folder, uid, gid)

@@ -15,9 +15,10 @@ from pathlib import Path, PurePosixPath
 
 import host_network
 from image_build import Container, Mount, Surroundings
+from private_folder import PrivateFolder
 
-# The first two words: it dies with us, however we end.
-NAMESPACES = ("setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child")
+MORTAL = ("setpriv", "--pdeathsig=KILL")  # dies with us, however we end
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 # None of root's powers and no way to get them back: `cap_drop: ALL` and `no-new-privileges` of compose.yaml. A change
 # of user takes the wish to die with the parent away; it is said again.
 POWERLESS = ("--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--pdeathsig=KILL")
@@ -31,20 +32,20 @@ def what_is_lacking() -> str:
         return "chroot needs root"
     if shutil.which("debootstrap") is None:
         return "debootstrap is not installed"
-    if subprocess.run([*NAMESPACES, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False).returncode != 0:
+    if subprocess.run([*MORTAL, *NAMESPACES, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False).returncode != 0:
         return "namespaces with mounts of their own cannot be made here"
     return ""
 
 
 class DebianRoots:
-    """folder: for the roots, as long as they are needed. cache: keeps the bare system of each release."""
+    """folder: holds the roots. cache: keeps the bare system of each release."""
 
     keeps_owners = True
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    def __init__(self, folder: PrivateFolder, cache: Path) -> None:
         self._folder = folder
         self._cache = cache
-        apt_conf = folder / "apt.conf"
+        apt_conf = folder.path / "apt.conf"
         apt_conf.write_text(host_network.apt_settings(), encoding="utf-8")
         ways_out = {
             Path("/etc/resolv.conf"): "/etc/resolv.conf",
@@ -57,22 +58,23 @@ class DebianRoots:
         ]
         self._network_variables = host_network.variables(CERTIFICATES_INSIDE)
 
+    def new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self._folder.path))
+
     def make_root(self, image: str) -> Path:
         name, _, tag = image.partition(":")
         if name != "debian":
             raise ValueError(f"only Debian can be made here, not {image}")
-        return self.copy_root(self._bare_system(tag.removesuffix("-slim")))
+        return self._copied(self._bare_system(tag.removesuffix("-slim")))
 
     def copy_root(self, root: Path) -> Path:
-        copy = Path(tempfile.mkdtemp(prefix="root-", dir=self._folder)) / "root"
-        subprocess.run(["cp", "-a", root, copy], check=True)
-        return copy
+        """With links for files: the steps of our stages replace files and write into none."""
+        return self._copied(root, "-l")
 
     def run(self, root: Path, surroundings: Surroundings, command: Sequence[str]) -> None:
         """A step of the build, with the way to the registries that this machine has."""
         equipped = replace(surroundings, env={**self._network_variables, **surroundings.env})
-        script = [*_mounting(root, self._network_mounts), _entering(root, equipped, command)]
-        _do([*NAMESPACES, "sh", "-ec", "\n".join(script)], _environment(root, equipped))
+        _do(self._in_namespaces(self._mounting(root, ()), root, equipped, command), _environment(root, equipped))
 
     def start(
         self, root: Path, surroundings: Surroundings, command: Sequence[str], mounts: Iterable[Mount]
@@ -81,21 +83,47 @@ class DebianRoots:
 
         It has the network of this machine, and the names that its registries are found by.
         """
-        here = shlex.quote(str(root))
-        script = [
-            *_mounting(root, [*self._network_mounts, *mounts]),
-            f"mount -t tmpfs -o mode=1777 tmpfs {here}/tmp",
-            f"mount -o remount,bind,ro {here}",
-            _entering(root, surroundings, command),
-        ]
-        process = subprocess.Popen(
-            [*NAMESPACES, "sh", "-ec", "\n".join(script)], env=_environment(root, surroundings), start_new_session=True
-        )
+        here = self._quoted(root)
+        hardening = [f"mount -t tmpfs -o mode=1777 tmpfs {here}/tmp", f"mount -o remount,bind,ro {here}"]
+        lines = [*self._mounting(root, mounts), *hardening]
+        words = self._in_namespaces(lines, root, surroundings, command)
+        process = subprocess.Popen(words, env=_environment(root, surroundings), start_new_session=True)
         return _Inside(process, root, surroundings)
 
     def registry_variables(self) -> Mapping[str, str]:
         """What a container has to be given where it is to fetch packages."""
         return self._network_variables
+
+    def _in_namespaces(
+        self, lines: Sequence[str], root: Path, surroundings: Surroundings, command: Sequence[str]
+    ) -> list[str]:
+        """The words of a command that takes the lines of shell in new namespaces and then becomes `command`."""
+        inside = ["chroot", str(self._folder.seen_inside(root)), *_as_user(surroundings, command)]
+        script = "\n".join([*lines, f"exec {shlex.join(inside)}"])
+        return [*MORTAL, *self._folder.entering, *NAMESPACES, "sh", "-ec", script]
+
+    def _mounting(self, root: Path, mounts: Iterable[Mount]) -> list[str]:
+        here = self._quoted(root)
+        lines = [
+            f"mount --bind {here} {here}",
+            f"mount -t proc proc {here}/proc",
+            f"mount -t tmpfs -o mode=1777 tmpfs {here}/dev/shm",
+        ]
+        for mount in (*self._network_mounts, *mounts):
+            source, target = self._quoted(mount.source), f"{here}{shlex.quote(str(mount.target))}"
+            lines.append(f"mkdir -p {target}" if mount.source.is_dir() else f"touch {target}")
+            lines.append(f"mount --bind {source} {target}")
+            if mount.is_read_only:
+                lines.append(f"mount -o remount,bind,ro {target}")
+        return lines
+
+    def _quoted(self, path: Path) -> str:
+        return shlex.quote(str(self._folder.seen_inside(path)))
+
+    def _copied(self, root: Path, *options: str) -> Path:
+        copy = self.new_folder() / "root"
+        subprocess.run(["cp", "-a", *options, root, copy], check=True)
+        return copy
 
     def _bare_system(self, release: str) -> Path:
         """What debian:RELEASE-slim holds and a little more: debootstrap's smallest variant."""
@@ -176,24 +204,3 @@ def _as_user(surroundings: Surroundings, command: Sequence[str]) -> list[str]:
     if uid != "0":
         words += ["/usr/bin/setpriv", f"--reuid={uid}", f"--regid={gid}", *POWERLESS]
     return [*words, *command]
-
-
-def _entering(root: Path, surroundings: Surroundings, command: Sequence[str]) -> str:
-    return f"exec {shlex.join(['chroot', str(root), *_as_user(surroundings, command)])}"
-
-
-def _mounting(root: Path, mounts: Iterable[Mount]) -> list[str]:
-    """Lines of the shell script that is the first to run in the new namespaces."""
-    here = shlex.quote(str(root))
-    lines = [
-        f"mount --bind {here} {here}",
-        f"mount -t proc proc {here}/proc",
-        f"mount -t tmpfs -o mode=1777 tmpfs {here}/dev/shm",
-    ]
-    for mount in mounts:
-        source, target = shlex.quote(str(mount.source)), shlex.quote(f"{root}{mount.target}")
-        lines.append(f"mkdir -p {target}" if mount.source.is_dir() else f"touch {target}")
-        lines.append(f"mount --bind {source} {target}")
-        if mount.is_read_only:
-            lines.append(f"mount -o remount,bind,ro {target}")
-    return lines

@@ -1,4 +1,4 @@
-"""How this machine reaches its package registries, for roots that know nothing of it: mirrors, proxies, certificates."""
+"""How this machine reaches its package registries, for roots that know nothing: mirrors, proxies, certificates."""
 
 import ast
 import os
@@ -37,7 +37,7 @@ def apt_settings() -> str:
 
 
 def variables(certificates_inside: str) -> dict[str, str]:
-    """Environment of a step that fetches packages. Places on this machine's disk are left out: a root cannot see them."""
+    """For a step that fetches packages. Places on this machine's disk are left out: a root cannot see them."""
     env = dict(_proxies(os.environ))
     asked = [sys.executable, "-m", "pip", "config", "list"]
     said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout

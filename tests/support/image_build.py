@@ -57,6 +57,8 @@ class Workshop(Protocol):
 
     keeps_owners: bool
 
+    def new_folder(self) -> Path: ...
+
     def make_root(self, image: str) -> Path: ...
 
     def copy_root(self, root: Path) -> Path: ...
@@ -75,7 +77,7 @@ class Image:
 
     root: Path
     env: dict[str, str] = field(default_factory=lambda: {"PATH": SYSTEM_PATH})
-    workdir: PurePosixPath = PurePosixPath("/")
+    workdir: PurePosixPath = field(default_factory=lambda: PurePosixPath("/"))
     user: str = "0:0"
     entrypoint: tuple[str, ...] = ()
     healthcheck: tuple[str, ...] = ()
@@ -97,10 +99,15 @@ class ImageBuild:
         self._ignored = ignored
         self._workshop = workshop
         self._build_args = build_args
+        self._sent = workshop.new_folder()
         self._images: dict[str, Image] = {}
 
     def build(self, stages: Sequence[Stage]) -> Image:
-        """The image of the last stage."""
+        """The image of the last stage. The context is read once, as it stands now."""
+        for step in (step for stage in stages for step in stage.steps):
+            if step.keyword == "COPY" and "from" not in step.flags:
+                for source in step.text.split()[:-1]:
+                    self._send(Path(source))
         for number, stage in enumerate(stages):
             image = self._begin(stage)
             args: dict[str, str] = {}
@@ -147,28 +154,28 @@ class ImageBuild:
     def _copy(self, step: Instruction, image: Image, known: Mapping[str, str]) -> None:
         *sources, target = _filled(step.text, known).split()
         stage = step.flags.get("from")
-        origin = self._context if stage is None else self._images[stage].root
+        origin = self._sent if stage is None else self._images[stage].root
+        # Linked, for a copy takes longer to delete than to make; what is given to another user is copied.
+        how = ["-a", "-T", "--remove-destination", *([] if "chown" in step.flags else ["-l"])]
         for source in sources:
             path = origin / source.lstrip("/")
             goes_into = target.endswith("/") and not path.is_dir()
             place = image.place(target) / path.name if goes_into else image.place(target)
             place.parent.mkdir(parents=True, exist_ok=True)
-            if stage is None:
-                self._send(Path(source), place)
-            elif not (place.exists() and place.samefile(path)):  # as it is where a workshop has a single root
-                subprocess.run(["cp", "-a", "-T", path, place], check=True)
+            if place.exists() and place.samefile(path):  # as it is where a workshop has a single root
+                continue
+            subprocess.run(["cp", *how, path, place], check=True)
             if self._workshop.keeps_owners:
                 subprocess.run(["chown", "-R", "-h", step.flags.get("chown", "0:0"), place], check=True)
 
-    def _send(self, source: Path, place: Path) -> None:
+    def _send(self, source: Path) -> None:
         """A file or folder of the context, less what is ignored; if nothing is left of it, that is an error."""
         num_files = 0
         for path in [self._context / source, *(self._context / source).rglob("*")]:
             name = path.relative_to(self._context)
             if path.is_file() and not self._ignored.leaves_out(PurePosixPath(name)):
-                copy = place / name.relative_to(source)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(path, copy)
+                (self._sent / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, self._sent / name)
                 num_files += 1
         if not num_files:
             raise FileNotFoundError(f"{source} is not there, or .dockerignore leaves it out")

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -20,8 +21,12 @@ class PlainFolder:
     keeps_owners = False
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._root = folder / "root"
         self.left_out: list[str] = []
+
+    def new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self._folder))
 
     def make_root(self, image: str) -> Path:
         self._root.mkdir(exist_ok=True)
