@@ -1,34 +1,85 @@
-"""Can one value validate against both of two JSON schemas? `oneOf` is `anyOf` where none can."""
+"""Can a value that is written for one of two JSON schemas validate against the other? `oneOf` is `anyOf` if none can.
+
+A schema without `type` is written for the types that its keywords are about, but any other type validates as well.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
+from autoglm_phone.text.grammar.keyword_values import TYPES, types_meant
+
 MAX_DEPTH = 6
+MAX_STEPS = 100_000  # half a second
 
 Resolve = Callable[[str], Any]
-"""The schema that a `$ref` names."""
+"""The schema that a `$ref` names; raises UnsupportedKeyword if there is none."""
 
 
-def are_disjoint(first: Any, second: Any, resolve: Resolve, depth: int = 0) -> bool:
-    """True only where it can be seen: by types, by constants, or by a required property that tells them apart."""
-    if first is False or second is False:
-        return True
-    if depth > MAX_DEPTH or not isinstance(first, Mapping) or not isinstance(second, Mapping):
-        return False
-    ones, others = list(_conjuncts(first, resolve)), list(_conjuncts(second, resolve))
-    return any(_simply_disjoint(one, other, resolve, depth) for one in ones for other in others)
+class Comparison:
+    """Of the schemas of one whole. After MAX_STEPS nothing is seen to be disjoint any more."""
+
+    def __init__(self, resolve: Resolve) -> None:
+        self._resolve = resolve
+        self._steps_left = MAX_STEPS
+
+    def are_disjoint(self, first: Any, second: Any, depth: int = 0) -> bool:
+        """True only where it can be seen: by types, by constants, or by a required property that tells them apart."""
+        self._steps_left -= 1
+        if first is False or second is False:
+            return True
+        if (
+            self._steps_left < 0
+            or depth > MAX_DEPTH
+            or not isinstance(first, Mapping)
+            or not isinstance(second, Mapping)
+        ):
+            return False
+        ones, others = list(self._conjuncts(first, set())), list(self._conjuncts(second, set()))
+        return any(self._differ(one, other, depth) for one in ones for other in others)
+
+    def _conjuncts(self, schema: Mapping[str, Any], seen: set[str]) -> Iterator[Mapping[str, Any]]:
+        """Schemas that a value must validate against, all of them; the first is the schema itself."""
+        yield schema
+        members = schema.get("allOf")
+        inner = list(members) if isinstance(members, list) else []
+        reference = schema.get("$ref")
+        if isinstance(reference, str) and reference not in seen:
+            seen.add(reference)
+            inner.append(self._resolve(reference))
+        for member in inner:
+            if isinstance(member, Mapping):
+                yield from self._conjuncts(member, seen)
+
+    def _differ(self, first: Mapping[str, Any], second: Mapping[str, Any], depth: int) -> bool:
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            return False
+        common = _types(first, is_written=True) & _types(second, is_written=False)
+        common |= _types(first, is_written=False) & _types(second, is_written=True)
+        if not common:
+            return True
+        one, other = values_of(first), values_of(second)
+        if one is not None and other is not None:
+            self._steps_left -= len(one) + len(other)
+            return not set(map(_canonical, one)) & set(map(_canonical, other))
+        for schema, rest in ((first, second), (second, first)):
+            for keyword in ("anyOf", "oneOf"):
+                members = schema.get(keyword)
+                if isinstance(members, list) and all(self.are_disjoint(inner, rest, depth + 1) for inner in members):
+                    return True
+        return common == {"object"} and any(
+            self.are_disjoint(_property(first, name), _property(second, name), depth + 1)
+            for name in {*_required(first), *_required(second)}
+        )
 
 
-def types_of(schema: Mapping[str, Any]) -> frozenset[str]:
-    """The types that `type`, `const` and `enum` leave; "integer" is in where "number" is."""
-    allowed = frozenset(TYPES)
-    stated = schema.get("type")
-    if isinstance(stated, (str, list)):
-        allowed = frozenset([stated] if isinstance(stated, str) else [name for name in stated if isinstance(name, str)])
-        if "number" in allowed:
-            allowed |= {"integer"}
+def _types(schema: Mapping[str, Any], *, is_written: bool) -> frozenset[str]:
+    """The types of what validates, or is written; "integer" is in where "number" is."""
+    stated = schema.get("type", (types_meant(schema) if is_written else None) or TYPES)
+    allowed = frozenset([stated] if isinstance(stated, str) else stated if isinstance(stated, list | tuple) else TYPES)
+    if "number" in allowed:
+        allowed |= {"integer"}
     values = values_of(schema)
     return allowed if values is None else allowed & frozenset(map(type_of, values))
 
@@ -56,38 +107,6 @@ def values_of(schema: Mapping[str, Any]) -> list[Any] | None:
         return [schema["const"]]
     values = schema.get("enum")
     return values if isinstance(values, list) else None
-
-
-def _conjuncts(schema: Mapping[str, Any], resolve: Resolve, seen: frozenset[str] = frozenset()) -> Iterator[Any]:
-    """Schemas that a value must validate against, all of them; the first is the schema itself."""
-    yield schema
-    reference = schema.get("$ref")
-    if isinstance(reference, str) and reference not in seen:
-        target = resolve(reference)
-        if isinstance(target, Mapping):
-            yield from _conjuncts(target, resolve, seen | {reference})
-    members = schema.get("allOf")
-    for member in members if isinstance(members, list) else ():
-        if isinstance(member, Mapping):
-            yield from _conjuncts(member, resolve, seen)
-
-
-def _simply_disjoint(first: Mapping[str, Any], second: Mapping[str, Any], resolve: Resolve, depth: int) -> bool:
-    common = types_of(first) & types_of(second)
-    if not common:
-        return True
-    one, other = values_of(first), values_of(second)
-    if one is not None and other is not None:
-        return not set(map(_canonical, one)) & set(map(_canonical, other))
-    for schema, rest in ((first, second), (second, first)):
-        for keyword in ("anyOf", "oneOf"):
-            members = schema.get(keyword)
-            if isinstance(members, list) and all(are_disjoint(m, rest, resolve, depth + 1) for m in members):
-                return True
-    return common == {"object"} and any(
-        are_disjoint(_property(first, name), _property(second, name), resolve, depth + 1)
-        for name in {*_required(first), *_required(second)}
-    )
 
 
 def _property(schema: Mapping[str, Any], name: str) -> Any:

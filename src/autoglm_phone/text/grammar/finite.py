@@ -1,6 +1,6 @@
 """Definitions of a JSON schema that no value can satisfy, because none comes to an end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 
@@ -26,26 +26,67 @@ def cyclic(same_value: Mapping[str, Sequence[str]]) -> str | None:
 
 
 def endless(definitions: Mapping[str, Any]) -> str | None:
-    """A definition whose every value holds, without end, another of the kind."""
+    """A definition whose every value holds, without end, another of the kind. There must be no cyclic ones."""
     finite: set[str] = set()
-    while more := {name for name, schema in definitions.items() if name not in finite and _ends(schema, finite)}:
+    while True:
+        endings = _Endings(definitions, finite)
+        more = {name for name in definitions if name not in finite and endings.ends(definitions[name])}
+        if not more:
+            return next((name for name in definitions if name not in finite), None)
         finite |= more
-    return next((name for name in definitions if name not in finite), None)
 
 
-def _ends(schema: Any, finite: set[str]) -> bool:
-    """Has it a value that needs no definition but these?"""
-    if isinstance(schema, bool):
-        return schema
-    if "$ref" in schema:
-        return schema["$ref"].rpartition("/")[2] in finite
-    if "allOf" in schema:
-        return all(_ends(member, finite) for member in schema["allOf"])
-    if "anyOf" in schema:
-        return any(_ends(member, finite) for member in schema["anyOf"])
-    properties = schema.get("properties", {})
-    if not all(_ends(properties[name], finite) for name in schema.get("required", ()) if name in properties):
-        return False
-    prefix, num_needed = schema.get("prefixItems", []), schema.get("minItems", 0)
-    needed = [*prefix[:num_needed], *([schema["items"]] if num_needed > len(prefix) and "items" in schema else [])]
-    return all(_ends(item, finite) for item in needed)
+class _Endings:
+    """finite: definitions that are known to have a value that ends."""
+
+    def __init__(self, definitions: Mapping[str, Any], finite: Set[str]) -> None:
+        self._definitions, self._finite = definitions, finite
+        self._known: dict[tuple[int, frozenset[str]], bool] = {}
+        self._asked: dict[str, frozenset[str]] = {}
+
+    def ends(self, schema: Any, required: frozenset[str] = frozenset()) -> bool:
+        """Has it a value that needs no others? required: properties that schemas around it ask for."""
+        key = (id(schema), required)
+        if key not in self._known:
+            self._known[key] = self._ends(schema, required)
+        return self._known[key]
+
+    def _ends(self, schema: Any, required: frozenset[str]) -> bool:
+        if isinstance(schema, bool):
+            return schema
+        if "$ref" in schema:
+            name = schema["$ref"].rpartition("/")[2]
+            return name in self._finite and (not required or self.ends(self._definitions[name], required))
+        if "allOf" in schema:
+            required = required.union(*map(self._required, schema["allOf"]))
+            return all(self.ends(member, required) for member in schema["allOf"])
+        if "anyOf" in schema:
+            return any(self.ends(member, required) for member in schema["anyOf"])
+        return self._object_ends(schema, required | self._required(schema)) and self._array_ends(schema)
+
+    def _object_ends(self, schema: Mapping[str, Any], required: frozenset[str]) -> bool:
+        properties, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+        patterns = schema.get("patternProperties", {}).values()
+        if schema.get("minProperties", 0) > len(required):
+            return any(self.ends(inner) for inner in (*properties.values(), *patterns, others))
+        # Which pattern a name matches is not looked at: any will do.
+        rest = [*patterns, others]
+        needed = [[properties[name]] if name in properties else rest for name in required]
+        return all(any(map(self.ends, choices)) for choices in needed)
+
+    def _array_ends(self, schema: Mapping[str, Any]) -> bool:
+        prefix, num_needed = schema.get("prefixItems", []), schema.get("minItems", 0)
+        rest = [schema["items"]] if num_needed > len(prefix) and "items" in schema else []
+        return all(map(self.ends, [*prefix[:num_needed], *rest]))
+
+    def _required(self, schema: Any) -> frozenset[str]:
+        """What it asks for by itself and by what it refers to, but not by one of several ways."""
+        if isinstance(schema, bool):
+            return frozenset()
+        found = frozenset(schema.get("required", ()))
+        if "$ref" in schema:
+            name = schema["$ref"].rpartition("/")[2]
+            if name not in self._asked:
+                self._asked[name] = self._required(self._definitions[name])
+            found |= self._asked[name]
+        return found.union(*map(self._required, schema.get("allOf", ())))

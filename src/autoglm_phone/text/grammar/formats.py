@@ -1,6 +1,6 @@
 """String formats of JSON Schema as regular expressions, each narrower than its definition rather than wider.
 
-llguidance's own let 30 February of no year and second 60 through, and run on without end; what stands here is read by
+llguidance's own let 29 February of any year and second 60 through, and run on without end; what stands here is read by
 Python's own parsers, by pydantic and by JSON Schema's validators. Sources: RFC 3339, 4122, 5321, 1123, 4291, 6901.
 """
 

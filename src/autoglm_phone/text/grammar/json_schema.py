@@ -69,12 +69,12 @@ def _subset(schema: Mapping[str, Any] | bool, param: str) -> dict[str, Any]:
             raise SchemaError(f"it has {size_bytes} bytes, the limit is {MAX_SCHEMA_BYTES}; leave some of it out")
         subset = to_subset(schema)
         json.dumps(subset, ensure_ascii=False).encode()
-    except SchemaError as error:
-        raise InvalidRequest(f"the schema cannot be followed: {error}", param=param) from error
     except RecursionError as error:
         raise InvalidRequest("the schema cannot be followed: it is nested too deeply", param=param) from error
     except UnicodeEncodeError as error:
         raise InvalidRequest("the schema cannot be followed: it holds half of a surrogate pair", param=param) from error
+    except ValueError as error:  # a SchemaError, or Python's refusal to print a number of thousands of digits
+        raise InvalidRequest(f"the schema cannot be followed: {error}", param=param) from error
     return subset
 
 

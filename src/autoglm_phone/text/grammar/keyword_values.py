@@ -5,6 +5,15 @@ from decimal import Decimal
 from typing import Any
 
 TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
+ABOUT = {
+    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    "string": ("minLength", "maxLength", "pattern", "format"),
+    "array": ("items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems"),
+    "object": (
+        *("properties", "patternProperties", "additionalProperties", "propertyNames"),
+        *("required", "minProperties", "maxProperties"),
+    ),
+}
 MAX_NUMBER = 2**53 - 1  # llguidance reads the numbers of a schema as doubles
 MAX_DIGITS = 15  # and decimals that have more of them inexactly
 MAX_SIZE = 1_000_000
@@ -52,6 +61,11 @@ def types(schema: Schema) -> list[str] | None:
     if wrong or not listed:
         raise UnsupportedKeyword("type", f"is {shown(stated)}; types are {', '.join(TYPES)}")
     return [name for name in dict.fromkeys(listed) if name != "integer" or "number" not in listed]
+
+
+def types_meant(schema: Schema) -> list[str]:
+    """The types that its keywords are about: what a schema without `type` is taken to mean."""
+    return [name for name, keywords in ABOUT.items() if any(keyword in schema for keyword in keywords)]
 
 
 def number(value: Any, keyword: str) -> float:

@@ -57,13 +57,17 @@ def constant(value: Any, keyword: str) -> Any:
         case bool():
             pass
         case int() | float():
-            exact = number(value, keyword)
-            return int(exact) if exact.is_integer() else exact
+            return plain(number(value, keyword))
         case list():
             return [constant(item, keyword) for item in value]
         case dict():
             return {constant(name, keyword): constant(item, keyword) for name, item in value.items()}
     return value
+
+
+def plain(value: float) -> float:
+    """Whole numbers without a fraction, whose digit more llguidance would round."""
+    return int(value) if value.is_integer() else value
 
 
 def _format(name: Any) -> dict[str, Any] | None:
@@ -85,7 +89,7 @@ def _bounds(schema: Schema) -> dict[str, float]:
         if isinstance(given.get(exclusive), bool):  # draft 4
             is_exclusive = given.pop(exclusive)
             given = {exclusive if is_exclusive else name: value for name, value in given.items()}
-        bounds |= {name: _bound(value, name, sign) for name, value in given.items()}
+        bounds |= {name: plain(_bound(value, name, sign)) for name, value in given.items()}
     return bounds
 
 

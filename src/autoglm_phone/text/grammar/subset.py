@@ -14,9 +14,18 @@ from itertools import combinations
 from typing import Any
 
 from autoglm_phone.text.grammar.composites import Subset, array_schema, object_schema
-from autoglm_phone.text.grammar.disjoint import are_disjoint, type_of, values_of
+from autoglm_phone.text.grammar.disjoint import Comparison, type_of, values_of
 from autoglm_phone.text.grammar.finite import cyclic, endless
-from autoglm_phone.text.grammar.keyword_values import Schema, UnsupportedKeyword, mapping, names, sequence, types
+from autoglm_phone.text.grammar.keyword_values import (
+    ABOUT,
+    Schema,
+    UnsupportedKeyword,
+    mapping,
+    names,
+    sequence,
+    types,
+    types_meant,
+)
 from autoglm_phone.text.grammar.keywords import constant, number_schema, string_schemas
 from autoglm_phone.text.grammar.piles import most_patterns
 from autoglm_phone.text.grammar.references import resolved
@@ -28,15 +37,6 @@ MAX_ALTERNATIVES = 1_000  # references that stand for the value itself, as in an
 MAX_ONE_OF = 100  # compared pair by pair
 MAX_PATTERNS_A_STRING = 2
 
-_ABOUT = {
-    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-    "string": ("minLength", "maxLength", "pattern", "format"),
-    "array": ("items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems"),
-    "object": (
-        *("properties", "patternProperties", "additionalProperties", "propertyNames"),
-        *("required", "minProperties", "maxProperties"),
-    ),
-}
 _APPLIED = ("$ref", "allOf", "anyOf", "oneOf")
 _REFUSED = (
     *("not", "if", "then", "else", "contains", "minContains", "maxContains", "dependentRequired", "dependentSchemas"),
@@ -73,6 +73,7 @@ class _Writer:
         self._names: dict[tuple[str, bool], str] = {}
         self._definitions: dict[str, Subset] = {}
         self._same_value: dict[str, list[str]] = {}
+        self._comparison = Comparison(partial(resolved, root))
         self._num_schemas = 0
 
     def write(self) -> dict[str, Any]:
@@ -118,10 +119,10 @@ class _Writer:
         if "$id" in schema and place.path != "#":
             raise UnsupportedKeyword("$id", "is supported only at the root; elsewhere it changes what '$ref' means")
         num_applied = len(sequence(schema, "allOf")) + sum(word in schema for word in _APPLIED if word != "allOf")
-        is_mixed = num_applied > 1 or (num_applied == 1 and any(word in schema for word in _ABOUT["object"]))
+        is_mixed = num_applied > 1 or (num_applied == 1 and any(word in schema for word in ABOUT["object"]))
         parts = self._own(schema, place, is_closed=not is_open and not is_mixed)
         parts += self._applied(schema, place, is_open=is_open or is_mixed)
-        if is_mixed and not is_open and (known := self._property_names(schema, frozenset())):
+        if is_mixed and not is_open and (known := self._property_names(schema, set())):
             parts.append({"properties": dict.fromkeys(known, True), "additionalProperties": False})
         return _all_of(parts)
 
@@ -137,7 +138,7 @@ class _Writer:
             if not kept:
                 raise UnsupportedKeyword(keyword, "holds no value of the type")
             parts.append({"enum": [constant(value, keyword) for value in kept]})
-        about = [name for name, keywords in _ABOUT.items() if any(word in schema for word in keywords)]
+        about = types_meant(schema)
         wanted = about if stated is None else stated
         if wanted and (not parts or any(_kind(name) in about for name in wanted)):
             options = [self._of_type(name, schema, place, is_closed=is_closed) for name in wanted]
@@ -182,7 +183,7 @@ class _Writer:
         if len(members) > MAX_ONE_OF:
             raise UnsupportedKeyword("oneOf", f"has {len(members)} schemas, the limit is {MAX_ONE_OF}; use 'anyOf'")
         for (i, first), (k, second) in combinations(enumerate(members), 2):
-            if not are_disjoint(first, second, partial(resolved, self._root)):
+            if not self._comparison.are_disjoint(first, second):
                 reason = (
                     f"is supported where types, constants or required properties tell its schemas apart; {i} and {k}"
                 )
@@ -200,7 +201,7 @@ class _Writer:
             self._same_value[place.owner].append(name)
         return {"$ref": f"#/$defs/{name}"}
 
-    def _property_names(self, schema: Any, seen: frozenset[str]) -> list[str] | None:
+    def _property_names(self, schema: Any, seen: set[str]) -> list[str] | None:
         """Names that any of the schemas for this value knows; None where one says what others there are."""
         if not isinstance(schema, Mapping):
             return []
@@ -209,7 +210,7 @@ class _Writer:
         known = [*mapping(schema, "properties"), *names(schema, "required")]
         members = [inner for word in ("allOf", "anyOf", "oneOf") for inner in sequence(schema, word)]
         if "$ref" in schema and schema["$ref"] not in seen:
-            seen |= {schema["$ref"]}
+            seen.add(schema["$ref"])
             members.append(resolved(self._root, schema["$ref"]))
         for member in members:
             more = self._property_names(member, seen)

@@ -10,7 +10,7 @@ def test_a_result_and_an_error_come_back_and_later_threads_have_the_usual_stack(
     usual = threading.stack_size()
     assert on_deep_stack(lambda: 7) == 7
     with pytest.raises(KeyError):
-        on_deep_stack(lambda: {}["absent"])
+        on_deep_stack(lambda: dict[str, int]()["absent"])
     assert threading.stack_size() == usual
 
 
