@@ -53,7 +53,7 @@ def message_text(message: Message, readings: Readings, numbers: dict[type[Part],
     """
     blocks, notes = [], []
     in_chinese = is_chinese(message.parts)
-    for part in message.parts:
+    for part in _question_last(message.parts):
         match part:
             case TextPart():
                 blocks.append(part.text)
@@ -67,3 +67,15 @@ def message_text(message: Message, readings: Readings, numbers: dict[type[Part],
             case _:
                 assert_never(part)
     return "\n\n".join(filter(None, ["\n".join(filter(None, blocks)), *notes]))
+
+
+def _question_last(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Media that follow all text go in front of it; where text and media alternate the order says something.
+
+    Most clients send the question first. Asked so about a screen, the 0.5B decoder repeats the line that heads the
+    screen's words and stops; with the question behind them it answers.
+    """
+    texts = [part for part in parts if isinstance(part, TextPart)]
+    if parts[: len(texts)] == tuple(texts):
+        return (*parts[len(texts) :], *texts)
+    return parts
