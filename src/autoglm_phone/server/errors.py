@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from autoglm_phone.core import errors
 
@@ -129,7 +130,21 @@ async def _answer_http_error(request: Request, error: Exception) -> JSONResponse
     kind = _INVALID if error.status_code < http.HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
     code = http.HTTPStatus(error.status_code).name.lower()
     message = f"{request.method} {request.url.path}: {error.detail}"
-    return JSONResponse(_body(message, kind, None, code), error.status_code, error.headers)
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED and (methods := _methods_of(request)):
+        headers["allow"] = ", ".join(methods)
+    return JSONResponse(_body(message, kind, None, code), error.status_code, headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Of all routes that share the path; the router names those of the first alone."""
+    return [
+        method
+        for method in ("DELETE", "GET", "HEAD", "POST")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.router.routes
+        )
+    ]
 
 
 def _body(message: str, kind: str, param: str | None, code: str | None) -> dict[str, Any]:

@@ -1,5 +1,8 @@
+import asyncio
+
 """The table is whole: every class of the tree has an answer, and every answer has OpenAI's shape."""
 
+import httpx
 import pytest
 from scripted_services import House, ScriptedChat, asked
 
@@ -59,3 +62,11 @@ def test_unknown_paths_and_methods_have_openais_shape() -> None:
     wrong = House().get("/v1/chat/completions")
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
     assert wrong.headers["allow"] == "POST"
+
+
+def test_a_wrong_method_is_told_those_of_all_routes_of_the_path() -> None:
+    async def ask() -> list[httpx.Response]:
+        async with House().client() as client:
+            return [await client.request("PUT", path) for path in ("/v1/responses/resp_1", "/health", "/web/app.js")]
+
+    assert [response.headers["allow"] for response in asyncio.run(ask())] == ["DELETE, GET", "GET, HEAD", "GET, HEAD"]
