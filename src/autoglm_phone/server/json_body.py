@@ -1,12 +1,14 @@
 """Bytes of a request to a JSON object, strictly. What two readers could understand differently is refused."""
 
 import json
+import math
 import re
 from collections import Counter
 from typing import Any, NoReturn
 
 from autoglm_phone.core.errors import InvalidRequest
 
+_EXACT_INTEGERS = 2**53
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -17,7 +19,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise InvalidRequest("the body is empty; send a JSON object")
     try:
         text = body.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_float=_number, parse_constant=_refuse_constant)
         if _SURROGATE_ESCAPE.search(text):
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as error:
@@ -41,6 +43,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         doubled = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise InvalidRequest(f"malformed JSON: the name {doubled[:60]!r} stands twice in one object")
     return names
+
+
+def _number(text: str) -> int | float:
+    """JSON has one kind of number: 1.0 is 1. What is more than a double can hold would become infinite."""
+    value = float(text)
+    if math.isinf(value):
+        raise InvalidRequest(f"malformed JSON: the number {text[:20]} is out of range")
+    return int(value) if value.is_integer() and abs(value) <= _EXACT_INTEGERS else value
 
 
 def _refuse_constant(name: str) -> NoReturn:

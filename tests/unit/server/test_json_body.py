@@ -4,7 +4,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_services import House
+from scripted_services import House, asked
 
 from autoglm_phone.core.errors import InvalidRequest
 from autoglm_phone.server.json_body import parse_object
@@ -20,6 +20,7 @@ HOSTILE = [
     b'{"a": {"b": 1, "b": 1}}',
     b'{"a": NaN}',
     b'{"a": -Infinity}',
+    b'{"a": [1e400]}',
     b'{"a": ' + b"9" * 5000 + b"}",
     b'{"a": "\\ud800"}',
     b'{"\\udfff": 1}',
@@ -45,6 +46,13 @@ def test_what_is_not_one_clear_json_object_is_a_fault_of_the_client(body: bytes)
 
 def test_a_whole_surrogate_pair_is_a_character() -> None:
     assert parse_object(b'{"a": "\\ud83d\\ude00"}') == {"a": "\N{GRINNING FACE}"}
+
+
+def test_a_whole_number_is_an_integer_however_it_is_written() -> None:
+    numbers = parse_object(b'{"a": [1.0, 1e2, -0.0, 1.5, 1e300]}')["a"]
+    assert numbers == [1, 100, 0, 1.5, 1e300]
+    assert [type(number) for number in numbers] == [int, int, int, float, float]
+    assert House().post({**asked(), "max_tokens": 5.0}).status_code == 200
 
 
 @given(st.dictionaries(st.text(), st.text() | st.integers() | st.booleans()))
