@@ -26,7 +26,7 @@ class DocumentedAnswers:
             self._validate(json.loads(body), schema)
         elif media_type == EVENTS:
             for event in events(body):
-                self._validate(event, schema["properties"]["data"]["contentSchema"])
+                self._validate(event, schema["properties"]["data"]["anyOf"][0]["contentSchema"])
 
     def _validate(self, value: Any, schema: Mapping[str, Any]) -> None:
         Draft202012Validator({**schema, "components": self._document["components"]}).validate(value)

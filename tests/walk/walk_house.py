@@ -32,7 +32,7 @@ from autoglm_phone.server.app import create_app
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.metrics import ServerMetrics
 from autoglm_phone.server.run import uvicorn_config
-from autoglm_phone.server.services import Decoder, Services
+from autoglm_phone.server.services import Decoder, Services, Transcriptions
 from autoglm_phone.text.chat_template import ChatTemplate
 
 MODEL = "autoglm-phone-fake"
@@ -92,7 +92,7 @@ class FakeMedia:
     def _read(self, modality: Literal["vision", "speech"], data: bytes, param: str) -> MediaReading:
         if data == UNREADABLE:
             raise MediaUndecodable(f"{param}: not a picture or a sound", param=param)
-        reading = Reading(data.decode(), "a test medium")
+        reading = Reading(data.decode(errors="replace"), "a test medium")
         return MediaReading(modality, reading, Digest(data.hex()), Digest("00"), was_cached=False, seconds=0.1)
 
 
@@ -105,6 +105,7 @@ class WalkHouse:
     engine_config: EngineConfig = field(default_factory=lambda: EngineConfig(max_model_len=512, kv_tokens=2048))
     metrics: ServerMetrics = field(default_factory=ServerMetrics)
     engine: EngineDoor | None = None
+    transcriptions: Transcriptions | None = None
 
     def app(self, **settings: Any) -> FastAPI:
         tokenizer = tiny_tokenizer()
@@ -127,6 +128,7 @@ class WalkHouse:
             modules=lambda: (ModuleInfo("text", "decoder", "fake", "1", Digest("00"), ("fake",), 0),),
             fetch=partial(fetch_media, policy=FetchPolicy()),
             metrics=self.metrics,
+            transcriptions=self.transcriptions,
         )
 
         @asynccontextmanager

@@ -9,7 +9,7 @@ from autoglm_phone.core import errors
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.errors import ANSWERS, BodyTooLarge, BodyTooSlow, ForeignOrigin
 from autoglm_phone.server.openapi.answers.server import Failure
-from autoglm_phone.server.openapi.operation import EVENTS, FORM, JSON, Body, Operation, Tag
+from autoglm_phone.server.openapi.operation import DONE, EVENTS, FORM, JSON, Body, Operation, Tag
 from autoglm_phone.server.openapi.operations import OPERATIONS
 from autoglm_phone.server.openapi.schema import form_schema, to_schemas
 
@@ -127,10 +127,14 @@ def _event(data: Mapping[str, Any]) -> dict[str, Any]:
     """One event of a stream (OpenAPI has a way to say so only from 3.2 on)."""
     return {
         "type": "object",
-        "description": "Each event of the stream; `data` is JSON text.",
+        "description": "Each event of the stream.",
         "properties": {
             "event": {"type": "string"},
-            "data": {"type": "string", "contentMediaType": JSON, "contentSchema": data},
+            "data": {
+                "type": "string",
+                "description": f"JSON text; where the operation says so, `{DONE}` ends the stream.",
+                "anyOf": [{"contentMediaType": JSON, "contentSchema": data}, {"const": DONE}],
+            },
         },
         "required": ["data"],
     }

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 JSON, EVENTS, FORM = "application/json", "text/event-stream", "multipart/form-data"
+# The data of a stream's last event.
+DONE = "[DONE]"
 
 Tag = Literal["Chat", "Responses", "Audio", "Text and tokens", "Server", "Pages"]
 
@@ -42,7 +44,7 @@ class Parameter:
 class Operation:
     """id names it in clients that are made from the document.
 
-    answers   media type -> type of the body; for events, of the data of each
+    answers   media type -> type of the body; for events, of the data of each before `[DONE]`
     errors    besides those that the way to every route has (see `document.py`)
     told      errors that come with an answer of their own form
     headers   of the answer, as `document.py` describes them

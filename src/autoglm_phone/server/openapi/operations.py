@@ -12,7 +12,7 @@ from autoglm_phone.server.openapi.answers.chat import ChatCompletion, ChatComple
 from autoglm_phone.server.openapi.answers.completion import Completion
 from autoglm_phone.server.openapi.answers.response import DeletedResponse, ItemList, ResponseObject
 from autoglm_phone.server.openapi.answers.response_events import ResponseStreamEvent
-from autoglm_phone.server.openapi.answers.server import Health, ModelCard, ModelList, Props
+from autoglm_phone.server.openapi.answers.server import Failure, Health, ModelCard, ModelList, Props
 from autoglm_phone.server.openapi.answers.text import RenderedPrompt, TextOfTokens, Tokens
 from autoglm_phone.server.openapi.answers.transcript import (
     TranscriptDelta,
@@ -49,11 +49,11 @@ _TRANSCRIPT: Mapping[str, Any] = {
     JSON: TranscriptText | TranscriptVerbose,
     TEXT: str,
     SUBTITLES: str,
-    EVENTS: TranscriptDelta | TranscriptDone,
+    EVENTS: TranscriptDelta | TranscriptDone | Failure,
 }
 _TRANSCRIPT_FORMS = (
     "JSON for `json` and `verbose_json`, plain text for `text` and `srt`, `text/vtt` for `vtt`, and events with "
-    "`stream`, which end with `data: [DONE]`."
+    "`stream`, which end with `data: [DONE]`, or with the form of an error and without it."
 )
 
 OPERATIONS: Mapping[tuple[Literal["GET", "POST", "DELETE"], str], Operation] = {
@@ -66,7 +66,7 @@ OPERATIONS: Mapping[tuple[Literal["GET", "POST", "DELETE"], str], Operation] = {
         "`data: [DONE]`. Comments (`: keep-alive`) break a long silence. After the first byte a failure is an event "
         "with the form of an error, and no `[DONE]` follows.",
         body=Body(ChatCompletionRequest, examples.CHAT),
-        answers={JSON: ChatCompletion, EVENTS: ChatCompletionChunk},
+        answers={JSON: ChatCompletion, EVENTS: ChatCompletionChunk | Failure},
         errors=(*_MEDIA, *_ANSWER),
         headers=_WINDOWED,
     ),
@@ -85,7 +85,7 @@ OPERATIONS: Mapping[tuple[Literal["GET", "POST", "DELETE"], str], Operation] = {
         description="No template and no system prompt; control tokens count. Chunks of a stream have the same form "
         "as the answer.",
         body=Body(CompletionRequest, examples.COMPLETION),
-        answers={JSON: Completion, EVENTS: Completion},
+        answers={JSON: Completion, EVENTS: Completion | Failure},
         errors=_ANSWER,
         headers=_WINDOWED,
     ),

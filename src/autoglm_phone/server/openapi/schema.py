@@ -48,7 +48,9 @@ def form_schema(model: type[BaseModel], files: Mapping[str, str]) -> dict[str, A
 
 
 def _form_field(field: Mapping[str, Any]) -> dict[str, Any]:
-    """A form has no null; and pages would fill in defaults and send them, even those that go with few other values."""
+    """A form has neither null nor empty lists. Pages send the example of a list, which goes with few other values."""
     options = [option for option in field.get("anyOf", ()) if option != {"type": "null"}]
     shown = field if len(options) != 1 else {**options[0], **field}
-    return {name: value for name, value in shown.items() if name not in ("anyOf", "default")}
+    without = ("anyOf", "default", "minItems") if shown.get("type") == "array" else ("anyOf",)
+    kept = {name: value for name, value in shown.items() if name not in without}
+    return kept | {"examples": [[]]} if kept["type"] == "array" else kept
