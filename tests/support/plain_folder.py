@@ -1,4 +1,4 @@
-"""A workshop of one folder, for machines where no Debian root can be made: paths of the image lie below the folder.
+"""A workshop without roots, for machines where none can be made: paths of the image lie below one folder.
 
 Steps that install packages of the system or make users are left out; what needs them has to be on this machine.
 """
@@ -22,22 +22,19 @@ class PlainFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._root = folder / "root"
-        self.left_out: list[str] = []
 
     def new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self._folder))
 
     def make_root(self, image: str) -> Path:
-        self._root.mkdir(exist_ok=True)
-        return self._root
+        return self.new_folder()
 
     def copy_root(self, root: Path) -> Path:
+        """The same again: an environment works only where it was made."""
         return root
 
     def run(self, root: Path, surroundings: Surroundings, command: Sequence[str]) -> None:
         if SYSTEM_STEPS.search(command[-1]):
-            self.left_out.append(command[-1])
             return
         if "/usr/local/bin" in command[-1]:
             (root / "usr/local/bin").mkdir(parents=True, exist_ok=True)
