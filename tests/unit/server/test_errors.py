@@ -1,6 +1,6 @@
-import asyncio
-
 """The table is whole: every class of the tree has an answer, and every answer has OpenAI's shape."""
+
+import asyncio
 
 import httpx
 import pytest
