@@ -15,6 +15,7 @@ from autoglm_phone.text.grammar.validated import validated
 from autoglm_phone.text.piece import Piece
 
 MAX_TOOLS = 128
+MAX_GRAMMAR_BYTES = 300_000
 CALL, END_CALL = "<tool_call>", "</tool_call>"
 
 # Qwen2.5's chat template, letter for letter.
@@ -84,7 +85,11 @@ def tools_grammar(specs: Sequence[ToolSpec], *, only: str | None, is_required: b
         "call: " + " | ".join(f"call_{number}" for number in range(len(calls))),
         *(f"call_{number}: {rule}" for number, rule in enumerate(calls)),
     ]
-    return validated("\n".join(rules), "the list of tools", param="tools")
+    grammar = "\n".join(rules)
+    if len(grammar) > MAX_GRAMMAR_BYTES:
+        reason = f"the tools make a grammar of {len(grammar)} bytes, the limit is {MAX_GRAMMAR_BYTES}; offer fewer"
+        raise InvalidRequest(reason, param="tools")
+    return validated(grammar, "the list of tools", param="tools")
 
 
 def _check_list(specs: Sequence[ToolSpec]) -> None:
@@ -131,6 +136,7 @@ def _arguments(text: str) -> Mapping[str, Any] | str:
     """An object, or the text itself where it is none."""
     try:
         value = json.loads(text)
+        json.dumps(value, allow_nan=False)
     except (ValueError, RecursionError):
         return text
     return value if isinstance(value, dict) else text

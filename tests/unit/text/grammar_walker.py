@@ -2,7 +2,7 @@
 
 import random
 
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 
 from autoglm_phone.text.grammar import parser_limits
 from autoglm_phone.text.grammar.deep_stack import on_deep_stack
@@ -30,6 +30,35 @@ def begins(grammar: str, text: str) -> bool:
     """Could it be the beginning of an answer?"""
     data = list(text.encode())
     return matcher(grammar).try_consume_tokens(data) == len(data)
+
+
+def accepts_tokens(grammar: str, text: str, tokens: tuple[str, ...]) -> bool:
+    """Is it a whole answer for a vocabulary of all bytes and these tokens, used wherever they fit?"""
+    limits = parser_limits()
+    vocabulary = LLTokenizer(TokenizerWrapper(_Vocabulary(tokens)), n_vocab=257 + len(tokens))
+    walker = on_deep_stack(lambda: LLMatcher(vocabulary, grammar, log_level=0, limits=limits))
+    ids = _Vocabulary(tokens)(text.encode())
+    return walker.try_consume_tokens(ids) == len(ids) and walker.is_accepting()
+
+
+class _Vocabulary:
+    """What llguidance asks of a tokenizer."""
+
+    eos_token_id = 256
+    bos_token_id = None
+
+    def __init__(self, tokens: tuple[str, ...]) -> None:
+        self._longer = {token.encode(): 257 + index for index, token in enumerate(tokens)}
+        self.tokens = [*(bytes([byte]) for byte in range(256)), b"\xff<end>", *self._longer]
+        self.special_token_ids = [256]
+
+    def __call__(self, text: bytes) -> list[int]:
+        ids: list[int] = []
+        while text:
+            token = next((token for token in self._longer if text.startswith(token)), text[:1])
+            ids.append(self._longer.get(token, token[0]))
+            text = text[len(token) :]
+        return ids
 
 
 def random_answer(grammar: str, seed: int, *, patience: int = 40) -> str:

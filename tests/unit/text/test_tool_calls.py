@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_streams import cut_texts
 
@@ -55,11 +55,13 @@ blocks = ("<tool_call>", "</tool_call>", '{"name": "find", "arguments": {', '"q"
 fragments = st.sampled_from([*blocks, "find", '"arguments": ', '"parameters": "{\\"q\\"', *'"{}[]:,\\<1好 \n'])
 
 
+@settings(deadline=None)
 @given(cut_texts(st.lists(fragments, max_size=12).map("".join)))
 def test_the_output_does_not_depend_on_the_cuts(pieces: list[str]) -> None:
     assert joined(pushed(pieces)) == joined(pushed(["".join(pieces)]))
 
 
+@settings(deadline=None)
 @given(cut_texts(st.text("<tool_cal>/{}\"' \n", max_size=40)))
 def test_text_without_a_call_comes_out_as_it_is(pieces: list[str]) -> None:
     assert "".join(joined(pushed(pieces))) == "".join(pieces)  # type: ignore[arg-type]  # a call would be a tuple
@@ -72,6 +74,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.dictionaries(st.text(), json_values, max_size=3))), st.data())
 def test_any_calls_come_back(calls: list[tuple[str, dict[str, object]]], data: st.DataObject) -> None:
     blocks = [
