@@ -103,8 +103,9 @@ def test_a_dialogue_gives_the_tokens_of_its_whole_text(
     said: list[tuple[str, str]], template: ChatTemplate, tokenizer: Tokenizer, peer: Tokenize
 ) -> None:
     assume(not any(name in text for name in tokenizer.special_tokens for _, text in said))
-    messages = [plain_message("system", "Be brief."), *(plain_message(role, text) for role, text in said)]
-    written = "".join(f"<|im_start|>{message.role}\n{message.text}<|im_end|>\n" for message in messages)
+    dialogue = [("system", "Be brief."), *said]
+    messages = [plain_message(role, text) for role, text in dialogue]
+    written = "".join(f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in dialogue)
     assert template.tokenize(messages) == peer(written + "<|im_start|>assistant\n", True)
 
 

@@ -18,7 +18,9 @@ REQUEST = Request(ME, Prompt((TokenId(1),)), SamplingParams(), 10)
 @pytest.mark.parametrize("before", [(), (TokenEvent((TokenId(5),)),)])
 def test_an_error_reaches_its_reader_behind_what_came_before(before: tuple[TokenEvent, ...]) -> None:
     async def read() -> None:
-        open_requests, aborted, seen = OpenRequests(EngineConfig()), [], []
+        open_requests = OpenRequests(EngineConfig())
+        aborted: list[RequestId] = []
+        seen: list[TokenEvent] = []
 
         def submit(_request: Request) -> None:
             for event in (*before, TokenEvent((), "stop", error="too complex")):

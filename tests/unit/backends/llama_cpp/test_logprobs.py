@@ -9,7 +9,7 @@ from autoglm_phone.core.ids import TokenId
 
 def reference(logits: np.ndarray) -> np.ndarray:
     wide = logits.astype(np.float64)
-    return wide - wide.max() - np.log(np.exp(wide - wide.max()).sum())
+    return np.asarray(wide - wide.max() - np.log(np.exp(wide - wide.max()).sum()))
 
 
 @given(st.integers(0, 1000), st.integers(1, 300), st.integers(0, 20), st.sampled_from([1.0, 30.0, 1000.0]))
