@@ -4,18 +4,13 @@ import json
 import re
 
 from llguidance import LLMatcher
-from llguidance.gbnf_to_lark import gbnf_to_lark
 
 from autoglm_phone.core.errors import InvalidRequest
+from autoglm_phone.text.grammar.gbnf import GbnfError, is_gbnf, to_lark
 from autoglm_phone.text.grammar.json_schema import embedded_schema
 from autoglm_phone.text.grammar.validated import validated
 
 MAX_CHARS = 50_000
-MAX_GBNF_RULES = 400  # its converter goes through all rules once for each
-
-_GBNF_RULE = re.compile(r"^[ \t]*[A-Za-z_][\w-]*[ \t]*::=", re.MULTILINE)
-# \u0041 and longer ones, which the converter spoils by cutting off zeros; with it whatever else is escaped.
-_GBNF_ESCAPE = re.compile(r"\\(?:u0([0-9A-Fa-f]{3})|U([0-9A-Fa-f]{8})|.)", re.DOTALL)
 # What llguidance's lexer (parser/src/lark/lexer.rs) makes of a text, as far as it matters here.
 _LARK_PART = re.compile(
     r'(?P<quoted>"(?:\\.|[^"\\])*"|/(?:\\.|[^/\\])+/|(?://|\#)[^\n]*)|(?P<json>%json\s*)|(?P<block>%(?:regex|llguidance)\s*)'
@@ -31,26 +26,17 @@ def ebnf_grammar(text: str, *, param: str) -> str:
     """
     if len(text) > MAX_CHARS:
         raise InvalidRequest(f"the grammar has {len(text)} characters, the limit is {MAX_CHARS}", param=param)
-    lark = _from_gbnf(text, param) if _GBNF_RULE.search(text) else _checked_lark(text, param)
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise InvalidRequest("the grammar holds half of a surrogate pair", param=param)
+    lark = _from_gbnf(text, param) if is_gbnf(text) else _checked_lark(text, param)
     return validated(LLMatcher.grammar_from_lark(lark), "the grammar", param=param)
 
 
 def _from_gbnf(text: str, param: str) -> str:
-    num_rules = text.count("::=")
-    if num_rules > MAX_GBNF_RULES:
-        raise InvalidRequest(f"the grammar has {num_rules} rules, the limit is {MAX_GBNF_RULES}", param=param)
     try:
-        return gbnf_to_lark(_GBNF_ESCAPE.sub(_plain_escape, text))
-    except Exception as error:  # the converter raises a bare Exception, and whatever its recursion meets
-        reason = str(error).partition(" at line ")
-        raise InvalidRequest(f"the GBNF grammar cannot be read: {''.join(reason)[:300]}", param=param) from error
-
-
-def _plain_escape(found: re.Match[str]) -> str:
-    code = int(found[1] or found[2] or "0", 16)
-    if not code or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
-        return found.group()
-    return chr(code) if code > 0x7F else f"\\x{code:02x}"
+        return to_lark(text)
+    except GbnfError as error:
+        raise InvalidRequest(f"the GBNF grammar cannot be read: {str(error)[:300]}", param=param) from error
 
 
 def _checked_lark(text: str, param: str) -> str:

@@ -24,7 +24,7 @@ _PROPERTY = re.compile(r"\\[pP](?:[A-Z]|\{[A-Za-z_]+(?:=[A-Za-z_]+)?\})")
 _CODE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\})")
 _COUNT = re.compile(r"\{([0-9]+)(?:(,)([0-9]*))?\}")
 _GROUP = re.compile(r"\((?:\?:|\?P?<[A-Za-z_][A-Za-z0-9_]*>|(?!\?))")
-_WRITABLE = ((0x08, 0x0A), (0x0C, 0x0D), (0x20, 0x7E), (0x80, 0x10FFFF))
+_WRITABLE = ((0x08, 0x0A), (0x0C, 0x0D), (0x20, 0x7E), (0x80, 0xD7FF), (0xE000, 0x10FFFF))
 
 
 class PatternError(ValueError):
@@ -35,6 +35,8 @@ def to_rust(pattern: str) -> str:
     """Raises PatternError where the pattern cannot be kept to, or costs too much."""
     if len(pattern) > MAX_CHARS:
         raise PatternError(f"has {len(pattern)} characters, the limit is {MAX_CHARS}; shorten it")
+    if any("\ud800" <= char <= "\udfff" for char in pattern):
+        raise PatternError("holds half of a surrogate pair")
     return _Translator(pattern).translated()
 
 
@@ -175,7 +177,7 @@ class _Translator:
         is_negated = self._pattern.startswith("^", self._at)
         self._at += is_negated
         if self._pattern.startswith("]", self._at):
-            raise PatternError("has '[]' or '[^]', which is read in two ways; write '[\\]' or '[\\s\\S]'")
+            raise PatternError("has '[]' or '[^]', which is read in two ways; write '[\\]a]' or '[\\s\\S]'")
         items: list[str] = []
         while not self._pattern.startswith("]", self._at):
             items.append(self._class_item(is_negated))

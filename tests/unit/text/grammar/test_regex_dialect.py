@@ -107,6 +107,7 @@ def test_what_is_matched(pattern: str, matched: list[str], not_matched: list[str
         ("[\\x01\\x02]", "control characters only"),
         ("\\ud83d\\ude00", "which is no character"),
         ("\\u{110000}", "which is no character"),
+        ("\ud800", "half of a surrogate pair"),
         ("[]a]", "read in two ways"),
         ("[^]", "read in two ways"),
         ("a{,3}", "read in two ways"),
