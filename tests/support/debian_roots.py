@@ -24,14 +24,15 @@ NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 POWERLESS = ("--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--pdeathsig=KILL")
 CERTIFICATES_INSIDE = "/run/host-certificates.crt"
 APT_CONF_INSIDE = "/etc/apt/apt.conf.d/99host"
+TMPFS = "mount -t tmpfs -o mode=1777,noexec,nosuid,nodev tmpfs"  # as engines mount it: nothing in it can be executed
 
 
 def what_is_lacking() -> str:
     """Why roots cannot be made here; empty if they can."""
     if os.geteuid() != 0:
         return "chroot needs root"
-    if shutil.which("debootstrap") is None:
-        return "debootstrap is not installed"
+    if missing := [tool for tool in ("debootstrap", "dpkg", "apt-config") if shutil.which(tool) is None]:
+        return f"not installed: {', '.join(missing)}"
     if subprocess.run([*MORTAL, *NAMESPACES, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False).returncode != 0:
         return "namespaces with mounts of their own cannot be made here"
     return ""
@@ -84,7 +85,7 @@ class DebianRoots:
         It has the network of this machine, and the names that its registries are found by.
         """
         here = self._quoted(root)
-        hardening = [f"mount -t tmpfs -o mode=1777 tmpfs {here}/tmp", f"mount -o remount,bind,ro {here}"]
+        hardening = [f"{TMPFS} {here}/tmp", f"mount -o remount,bind,ro {here}"]
         lines = [*self._mounting(root, mounts), *hardening]
         words = self._in_namespaces(lines, root, surroundings, command)
         process = subprocess.Popen(words, env=_environment(root, surroundings), start_new_session=True)
@@ -107,7 +108,7 @@ class DebianRoots:
         lines = [
             f"mount --bind {here} {here}",
             f"mount -t proc proc {here}/proc",
-            f"mount -t tmpfs -o mode=1777 tmpfs {here}/dev/shm",
+            f"{TMPFS} {here}/dev/shm",
         ]
         for mount in (*self._network_mounts, *mounts):
             source, target = self._quoted(mount.source), f"{here}{shlex.quote(str(mount.target))}"

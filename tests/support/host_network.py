@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -48,6 +49,17 @@ def variables(certificates_inside: str) -> dict[str, str]:
     if CERTIFICATES.is_file():
         env |= dict.fromkeys(CERTIFICATE_VARIABLES, certificates_inside)
     return env
+
+
+def what_stops_fetching() -> str:
+    """Why a root could get no packages; empty if it could."""
+    env = {"PIP_CONFIG_FILE": os.devnull, **variables(str(CERTIFICATES))}
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["download", "--no-deps", "--no-cache-dir", "--retries=1", f"--dest={folder}", "annotated-doc"]
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", *words], env=env, capture_output=True, text=True, check=False
+        )
+    return done.stderr.strip() if done.returncode else ""
 
 
 def _proxies(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:

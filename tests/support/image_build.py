@@ -82,7 +82,6 @@ class Image:
     entrypoint: tuple[str, ...] = ()
     healthcheck: tuple[str, ...] = ()
     stop_signal: str = "SIGTERM"
-    ports: tuple[int, ...] = ()
 
     @property
     def surroundings(self) -> Surroundings:
@@ -147,7 +146,7 @@ class ImageBuild:
             case "STOPSIGNAL":
                 image.stop_signal = step.text
             case "EXPOSE":
-                image.ports += (int(step.text),)
+                pass  # says what is published, and changes nothing
             case _:
                 raise ValueError(f"no way to take the step {step}")
 
