@@ -16,16 +16,21 @@ CELL_TIMEOUT_S = 240
 pytestmark = pytest.mark.real
 
 
+def notebook() -> nbformat.NotebookNode:
+    read: nbformat.NotebookNode = nbformat.read(PATH, as_version=4)  # type: ignore[no-untyped-call]  # it has no types
+    return read
+
+
 @pytest.fixture(scope="module")
 def executed(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, Any]]]:
     """The cells with their outputs; a cell that fails raises."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOGLM_BASE_URL", server.api)
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
-        notebook = nbformat.read(PATH, as_version=4)
+        book = notebook()
         resources = {"metadata": {"path": str(PATH.parent)}}
-        NotebookClient(notebook, timeout=CELL_TIMEOUT_S, resources=resources).execute()
-        yield notebook["cells"]
+        NotebookClient(book, timeout=CELL_TIMEOUT_S, resources=resources).execute()
+        yield book["cells"]
 
 
 def outputs(cells: list[dict[str, Any]], heading: str) -> list[dict[str, Any]]:
@@ -41,7 +46,7 @@ def printed(cells: list[dict[str, Any]], heading: str) -> str:
 
 
 def test_it_is_kept_without_outputs() -> None:
-    code = [cell for cell in nbformat.read(PATH, as_version=4)["cells"] if cell["cell_type"] == "code"]
+    code = [cell for cell in notebook()["cells"] if cell["cell_type"] == "code"]
     assert not any(cell["outputs"] or cell["execution_count"] for cell in code)
 
 

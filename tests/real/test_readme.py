@@ -10,6 +10,7 @@ from running_server import RunningServer
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+CALLS = re.findall(r"```sh\n((?:(?!```).)*?\bcurl (?:(?!```).)*)```", (ROOT / "README.md").read_text(), re.DOTALL)
 TIMEOUT_S = 240
 
 pytestmark = pytest.mark.real
@@ -26,9 +27,16 @@ def test_a_program_of_the_readme_prints_an_answer(program: str, server: RunningS
     assert result.stdout.strip()
 
 
-def test_the_curl_call_of_the_readme_is_answered(server: RunningServer) -> None:
-    [call] = re.findall(r"```sh\n(curl .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+@pytest.mark.parametrize(
+    ("call", "words"),
+    list(zip(CALLS, ["AutoGLM", r"data: \[DONE\]", "Settings", "settings"], strict=True)),
+    ids=["text", "stream", "picture", "sound"],
+)
+def test_a_curl_call_of_the_readme_is_answered(call: str, words: str, server: RunningServer) -> None:
     ours = call.replace("http://127.0.0.1:8000", server.url)
-    result = subprocess.run(["sh", "-c", ours], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    assert '"autoglm-phone-nano"' in result.stdout
-    assert "AutoGLM" in result.stdout
+    assert ours != call
+    result = subprocess.run(
+        ["sh", "-c", ours], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert re.search(words, result.stdout)
