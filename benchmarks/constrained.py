@@ -77,6 +77,10 @@ class Side:
                 Request(RequestId(str(stream)), self._prompt, sampling, self._num_tokens, grammar=grammar)
             )
 
+    @property
+    def has_work(self) -> bool:
+        return self._loop.has_work
+
     def step_s(self, clock: Clock) -> float | None:
         """Seconds of the next step that gives every stream a token; None after the last."""
         while self._loop.has_work:
@@ -91,11 +95,12 @@ def compare(free: Side, bound: Side, sampling: SamplingParams, grammar: str, clo
     """Seconds of the median step, free and bound."""
     free.begin(sampling, "")
     bound.begin(sampling, grammar)
-    steps_s: list[tuple[float, float]] = []
-    while (free_s := free.step_s(clock)) is not None and (bound_s := bound.step_s(clock)) is not None:
-        steps_s.append((free_s, bound_s))
-    free_steps_s, bound_steps_s = zip(*steps_s, strict=True)
-    return statistics.median(free_steps_s), statistics.median(bound_steps_s)
+    steps_s: tuple[list[float], list[float]] = ([], [])
+    while any(side.has_work for side in (free, bound)):
+        for side, seconds in zip((free, bound), steps_s, strict=True):
+            if (step_s := side.step_s(clock)) is not None:
+                seconds.append(step_s)
+    return statistics.median(steps_s[0]), statistics.median(steps_s[1])
 
 
 def spread(values: list[float], digits: int) -> str:

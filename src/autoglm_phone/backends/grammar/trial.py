@@ -17,6 +17,7 @@ from autoglm_phone.backends.grammar.matcher import GrammarFailed, compiled
 MODULE = "autoglm_phone.backends.grammar.trial"
 CPU_S = 2
 MEMORY_BYTES = 2 << 30  # of address space; the deep stack is a quarter of it
+NICE = 5  # streams keep three quarters of a core; at 10 a harmless grammar would wait a second beside them
 PATIENCE_S = 30.0  # the child is nice, so streams may hold it up for longer than it computes
 TOO_COMPLEX = "it is too complex to be compiled"
 
@@ -38,7 +39,7 @@ def main() -> None:
     for limit, value in limits.items():
         resource.setrlimit(limit, (value, value))
     with contextlib.suppress(OSError):
-        os.nice(10)
+        os.nice(NICE)
     try:
         compiled(LLTokenizer("byte"), sys.stdin.buffer.read().decode())
     except GrammarFailed as error:
