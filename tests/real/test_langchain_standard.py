@@ -26,6 +26,7 @@ UsageDetail = Literal["audio_input", "audio_output", "reasoning_output", "cache_
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.slow,
     # langchain-openai streams a parsed answer through a type that knows only unparsed ones
     pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning"),
     # one test gives a schema of pydantic 1 on purpose

@@ -53,7 +53,7 @@ def test_whatever_is_written_validates(schema: dict[str, Any], seed: int) -> Non
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None, suppress_health_check=SLOW_TO_DRAW)
+@settings(max_examples=1000, deadline=None, suppress_health_check=SLOW_TO_DRAW)
 @given(schemas, st.integers(0, 999))
 def test_whatever_is_written_validates_at_length(schema: dict[str, Any], seed: int) -> None:
     check_what_is_written(schema, seed)
