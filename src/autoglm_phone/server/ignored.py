@@ -10,7 +10,11 @@ MAX_CHARS = 80
 def ignored_header(names: Sequence[str]) -> dict[str, str]:
     if not names:
         return {}
-    shown = [name[:MAX_CHARS].encode("ascii", "backslashreplace").decode() for name in names]
-    printable = ["".join(char if char.isprintable() and char != "," else "?" for char in name) for name in shown]
     more = [f"and {len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else []
-    return {"x-autoglm-ignored": ", ".join(printable[:MAX_NAMES] + more)}
+    return {"x-autoglm-ignored": ", ".join([*map(_shown, names[:MAX_NAMES]), *more])}
+
+
+def _shown(name: str) -> str:
+    """Never empty and without spaces: a header that ends with one would break the connection off."""
+    ascii_name = name[:MAX_CHARS].encode("ascii", "backslashreplace").decode()
+    return "".join(char if char.isprintable() and char not in ", " else "?" for char in ascii_name) or "?"
