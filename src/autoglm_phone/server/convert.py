@@ -1,7 +1,7 @@
 """Wire to use case: a chat request as clients write it becomes a ChatRequest, or an error that names the field."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -104,6 +104,12 @@ def check_model(name: str | None, config: ServerConfig) -> None:
     if name is not None and name not in config.model_names:
         known = ", ".join(config.model_names)
         raise UnknownModel(f"the model {name[:MAX_SHOWN_CHARS]!r} is not served here; known: {known}", param="model")
+
+
+def check_tokens(tokens: Iterable[int], vocab_size: int, *, param: str) -> None:
+    wrong = next((token for token in tokens if not 0 <= token < vocab_size), None)
+    if wrong is not None:
+        raise InvalidRequest(f"`{param}`: there is no token {wrong}, only 0 to {vocab_size - 1}", param=param)
 
 
 def _check_combinations(wire: ChatCompletionRequest) -> None:

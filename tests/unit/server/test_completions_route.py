@@ -115,6 +115,8 @@ def test_a_stream_is_echo_text_end_usage_and_done() -> None:
         ({"prompt": ["a"] * 17}, "prompt"),
         ({"prompt": ["a"] * 9, "n": 2}, "n"),
         ({"prompt": "a", "echo": True, "logprobs": 1}, "logprobs"),
+        ({"prompt": [10**30], "echo": True}, "prompt"),
+        ({"prompt": [-1], "echo": True}, "prompt"),
         ({"prompt": "a", "logprobs": 21}, "logprobs"),
         ({"prompt": "a", "suffix": "b"}, "suffix"),
         ({"prompt": "a", "best_of": 2}, "best_of"),

@@ -12,7 +12,7 @@ from autoglm_phone.chat.chat_request import ChatRequest, RawPrompt
 from autoglm_phone.core.errors import InvalidRequest
 from autoglm_phone.core.ids import TokenId
 from autoglm_phone.server.config import ServerConfig
-from autoglm_phone.server.convert import check_model, read_body
+from autoglm_phone.server.convert import check_model, check_tokens, read_body
 from autoglm_phone.server.convert_output import is_constrained, to_grammar
 from autoglm_phone.server.convert_sampling import to_sampling, to_stop
 from autoglm_phone.server.ignored import ignored_header
@@ -83,7 +83,9 @@ def _check_combinations(wire: CompletionRequest, num_choices: int) -> None:
 
 
 def _echo(prompt: RawPrompt, services: Services) -> str:
-    return prompt.text or services.decoder.tokenizer.written(prompt.tokens)
+    tokenizer = services.decoder.tokenizer
+    check_tokens(prompt.tokens, tokenizer.vocab_size, param="prompt")
+    return prompt.text or tokenizer.written(prompt.tokens)
 
 
 def _to_request(wire: CompletionRequest, prompt: RawPrompt, grammar: str, config: ServerConfig) -> ChatRequest:

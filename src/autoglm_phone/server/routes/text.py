@@ -9,7 +9,7 @@ from autoglm_phone import __version__
 from autoglm_phone.core.errors import InvalidRequest, NotSupported
 from autoglm_phone.core.ids import TokenId
 from autoglm_phone.server.config import ServerConfig
-from autoglm_phone.server.convert import check_model, read_body, read_fields, to_chat_request
+from autoglm_phone.server.convert import check_model, check_tokens, read_body, read_fields, to_chat_request
 from autoglm_phone.server.respond import json_object
 from autoglm_phone.server.schemas.text_request import DetokenizeRequest, TokenizeRequest
 from autoglm_phone.server.services import Services
@@ -55,10 +55,7 @@ def text_routes(services: Services, config: ServerConfig) -> APIRouter:
     async def detokenize(request: Request) -> dict[str, Any]:
         wire, _ = read_body(DetokenizeRequest, await json_object(request))
         check_model(wire.model, config)
-        last = tokenizer.vocab_size - 1
-        wrong = next((token for token in wire.tokens if not 0 <= token <= last), None)
-        if wrong is not None:
-            raise InvalidRequest(f"`tokens`: there is no token {wrong}, only 0 to {last}", param="tokens")
+        check_tokens(wire.tokens, tokenizer.vocab_size, param="tokens")
         text = await asyncio.to_thread(tokenizer.written, map(TokenId, wire.tokens))
         return {"prompt": text, "content": text}
 
