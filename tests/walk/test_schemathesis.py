@@ -166,7 +166,7 @@ def test_no_short_request_breaks_the_server_or_the_document(path: str, data: st.
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", WITH_JSON)
-@settings(max_examples=10 * MANY, derandomize=True, deadline=None)
+@settings(max_examples=4 * MANY, derandomize=True, deadline=None)
 @given(data=st.data())
 def test_many_short_requests_break_neither_the_server_nor_the_document(
     path: str, data: st.DataObject, address: str
