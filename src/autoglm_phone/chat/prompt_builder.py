@@ -200,7 +200,15 @@ def _grammar(request: ChatRequest) -> str:
         return request.grammar
     is_required, is_parallel = tools.choice == "required", tools.is_parallel
     if is_required or not request.grammar:
-        return tools_grammar(tools.specs, only=tools.only, is_required=is_required, is_parallel=is_parallel)
+        # Behind a result the 0.5B decoder would make the same call for ever.
+        may_be_bare = isinstance(request.conversation, RawPrompt) or request.conversation.messages[-1].role != "tool"
+        return tools_grammar(
+            tools.specs,
+            only=tools.only,
+            is_required=is_required,
+            is_parallel=is_parallel,
+            may_be_bare=may_be_bare,
+        )
     # An answer that has a form of its own is either that or calls, with no free text before them.
     calls = tools_grammar(tools.specs, only=None, is_required=True, is_parallel=is_parallel)
     return either_grammar(request.grammar, calls)

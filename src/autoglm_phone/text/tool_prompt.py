@@ -57,22 +57,26 @@ def tool_results(results: Sequence[str]) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
-def tools_grammar(specs: Sequence[ToolSpec], *, only: str | None, is_required: bool, is_parallel: bool) -> str:
+def tools_grammar(
+    specs: Sequence[ToolSpec], *, only: str | None, is_required: bool, is_parallel: bool, may_be_bare: bool = True
+) -> str:
     """What an answer that may call these tools looks like. Takes up to a second: not for the event loop.
 
     only         the one tool that must be called, or None for any
     is_required  the answer is one call, or several if is_parallel, and nothing else; `only` implies it
     Otherwise any text, and behind it a call, or several if is_parallel. Nothing follows a call but another.
-    There a call may come without its tags too, if the answer begins with it: small models write it so.
+    may_be_bare  there the answer may also be one call without its tags: small models write it so. Where it may not,
+                 an answer cannot begin like one: a result before it would only be asked for again
     """
     _check_list(specs)
     wanted = [(index, spec) for index, spec in enumerate(specs) if only in (None, spec.name)]
     if not wanted:
         raise InvalidRequest(f"there is no tool {only!r} among the tools", param="tool_choice")
     calls = [_call_rule(spec, index) for index, spec in wanted]
-    more, more_bare = (f'("\\n{CALL}\\n" call "\\n{END_CALL}")*', '("\\n" call)*') if is_parallel else ("", "")
+    more = f'("\\n{CALL}\\n" call "\\n{END_CALL}")*' if is_parallel else ""
     tagged = f'"{CALL}\\n" call "\\n{END_CALL}" {more}'
-    free = f'start: TEXT | opening "\\n" call "\\n{END_CALL}" {more} | call {more_bare}'
+    bare = "| call" if may_be_bare else ""
+    free = f'start: TEXT | opening "\\n" call "\\n{END_CALL}" {more} {bare}'
     names = "|".join(spec.name for _, spec in wanted)
     rules = [
         "%llguidance {}",
@@ -80,7 +84,7 @@ def tools_grammar(specs: Sequence[ToolSpec], *, only: str | None, is_required: b
         # Lazy: whatever the text, at the first tag it is over. The tag may come as one token or as many.
         f'opening[lazy]: TEXT "{CALL}"',
         r"ANY: /(.|\n)*/",
-        # What begins as a call without tags is one.
+        # What begins as a call without tags is one, or is not written.
         rf'TEXT: ANY & ~/\s*\{{"name": "({names})"(.|\n)*/',
         "call: " + " | ".join(f"call_{number}" for number in range(len(calls))),
         *(f"call_{number}: {rule}" for number, rule in enumerate(calls)),

@@ -43,7 +43,7 @@ def test_text_whole_and_streamed_is_the_same(client: openai.OpenAI) -> None:
 
 
 def test_the_stream_helper_gathers_the_answer(client: openai.OpenAI) -> None:
-    with client.chat.completions.stream(model=MODEL, messages=FRUITS, temperature=0, max_tokens=30) as stream:
+    with client.chat.completions.stream(model=MODEL, messages=FRUITS, temperature=0, max_tokens=300) as stream:
         pieces = [event.delta for event in stream if event.type == "content.delta"]
         final = stream.get_final_completion()
     assert len(pieces) > 3
