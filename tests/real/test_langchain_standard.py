@@ -26,7 +26,6 @@ UsageDetail = Literal["audio_input", "audio_output", "reasoning_output", "cache_
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.slow,
     # langchain-openai streams a parsed answer through a type that knows only unparsed ones
     pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning"),
     # one test gives a schema of pydantic 1 on purpose
@@ -65,7 +64,7 @@ class StandardTests(ChatModelIntegrationTests):
             "seed": 0,
             # without it so small a model may say the same again and again inside a string
             "frequency_penalty": 1.0,
-            "max_tokens": 160,
+            "max_tokens": 400,
             "max_retries": 0,
             "stream_usage": True,
         }
@@ -123,6 +122,7 @@ class StandardTests(ChatModelIntegrationTests):
         return whole
 
 
+@pytest.mark.slow  # ours is one of its kind and runs by default
 class TestChatOpenAI(StandardTests):
     @property
     def chat_model_class(self) -> type[ChatOpenAI]:

@@ -13,7 +13,7 @@ from running_server import RunningServer
 PATH = Path(__file__).parents[2] / "examples" / "quickstart.ipynb"
 CELL_TIMEOUT_S = 240
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = pytest.mark.real
 
 
 def notebook() -> nbformat.NotebookNode:

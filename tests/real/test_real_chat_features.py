@@ -9,7 +9,7 @@ import pytest
 from jsonschema import validate
 from running_server import RunningServer
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = pytest.mark.real
 
 MODEL = "autoglm-phone-9b"
 PERSON = {

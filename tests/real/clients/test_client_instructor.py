@@ -17,7 +17,7 @@ MODEL = "autoglm-phone-9b"
 PARIS = "Paris is the capital of France. Give name and country of the city."
 MODES = [instructor.Mode.JSON_SCHEMA, instructor.Mode.TOOLS]
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.allow_hosts(["127.0.0.1"])]
+pytestmark = [pytest.mark.real, pytest.mark.allow_hosts(["127.0.0.1"])]
 
 
 class City(BaseModel):

@@ -13,7 +13,7 @@ from sample_media import ABOUT_PICTURE, ABOUT_SOUND, BAD_PICTURE, PICTURE, SOUND
 
 from autoglm_phone.integrations.langchain import ChatAutoGLM
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.allow_hosts(["127.0.0.1"])]
+pytestmark = [pytest.mark.real, pytest.mark.allow_hosts(["127.0.0.1"])]
 
 
 class Sum(BaseModel):

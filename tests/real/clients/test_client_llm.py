@@ -14,7 +14,7 @@ from sample_media import ABOUT_PICTURE, ABOUT_SOUND, BAD_PICTURE, PICTURE, sound
 
 TIMEOUT_S = 240
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.allow_hosts(["127.0.0.1"])]
+pytestmark = [pytest.mark.real, pytest.mark.allow_hosts(["127.0.0.1"])]
 
 
 @pytest.fixture

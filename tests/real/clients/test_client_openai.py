@@ -13,7 +13,7 @@ from sample_media import ABOUT_PICTURE, ABOUT_SOUND, BAD_PICTURE, PICTURE, SOUND
 MODEL = "autoglm-phone-9b"
 FRUITS: Any = [{"role": "user", "content": "Name three fruits."}]
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.allow_hosts(["127.0.0.1"])]
+pytestmark = [pytest.mark.real, pytest.mark.allow_hosts(["127.0.0.1"])]
 
 
 class City(BaseModel):
