@@ -20,17 +20,22 @@ MODULE = "autoglm_phone.assemble.engine_process"
 
 
 class EngineProcessConfig(msgspec.Struct, frozen=True):
-    """What the parent tells the process at start, as JSON. threads: CPU threads of a step."""
+    """What the parent tells the process at start, as JSON.
+
+    threads   CPU threads of a step
+    kernels   the plugin with kernels built for this CPU; None for the wheel's
+    """
 
     model_file: str
     threads: int
     engine: EngineConfig
+    kernels: str | None = None
 
 
 def main(channel: ChildSocket, config_json: bytes) -> None:
     config = msgspec.json.decode(config_json, type=EngineProcessConfig)
     before_bytes = resident_bytes()
-    library = LlamaLibrary()
+    library = LlamaLibrary(Path(config.kernels) if config.kernels is not None else None)
     backend = LlamaCppBackend(
         LlamaCppConfig(
             model_file=Path(config.model_file),

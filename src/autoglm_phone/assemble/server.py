@@ -18,6 +18,7 @@ from autoglm_phone.assemble import engine_process
 from autoglm_phone.assemble.banner import banner
 from autoglm_phone.assemble.engine_process import EngineProcessConfig
 from autoglm_phone.assemble.media_process import MediaProcessConfig, SpeechConfig, VisionConfig, media_door
+from autoglm_phone.backends.llama_cpp.kernels.installed import NativeKernels
 from autoglm_phone.chat.chat_service import ChatService
 from autoglm_phone.chat.prompt_builder import PromptBuilder, PromptConfig
 from autoglm_phone.chat.transcription import TranscriptionService
@@ -145,7 +146,12 @@ def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> 
         prefill_chunk_idle=settings.prefill_chunk_idle,
         step_target_s=settings.step_target_ms / 1000,
     )
-    process_config = EngineProcessConfig(str(text.files[0]), resolved.threads, config)
+    kernels = None
+    if settings.native_kernels:
+        kernels = NativeKernels(cache_home(os.environ)).plugin_for(text.spec.files[0].digest)
+    process_config = EngineProcessConfig(
+        str(text.files[0]), resolved.threads, config, str(kernels) if kernels is not None else None
+    )
     # Without GGML_NO_BACKTRACE a failed assert starts a debugger, and the restart waits for it.
     options = ProcessOptions(env={"GGML_NO_BACKTRACE": "1"})
     return ProcessEngine(config, engine_process.MODULE, msgspec.json.encode(process_config), options)

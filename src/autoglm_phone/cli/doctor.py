@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 from autoglm_phone import __version__
 from autoglm_phone.backends.llama_cpp.binding import LlamaLibrary
+from autoglm_phone.backends.llama_cpp.kernels.installed import NativeKernels
 from autoglm_phone.core.errors import SetupError
 from autoglm_phone.settings import this_machine
 from autoglm_phone.weights.store import Store, cache_home, explain
@@ -56,7 +57,8 @@ def doctor(
     url: Annotated[str, typer.Option(help="Where a server may be running.")] = "http://127.0.0.1:8000",
 ) -> None:
     """Check this installation. Exit status 1 if the server could not be started."""
-    findings = [*machine(), *packages(), *kernels(), *files(model, Store(cache_home(os.environ))), *server(url)]
+    store = Store(cache_home(os.environ))
+    findings = [*machine(), *packages(), *kernels(model, store), *files(model, store), *server(url)]
     print("\n".join(map(str, findings)))
     raise typer.Exit(1 if any(finding.verdict == "fault" for finding in findings) else 0)
 
@@ -105,11 +107,20 @@ def packages() -> Iterator[Finding]:
     yield Finding("ok", ", ".join(versions))
 
 
-def kernels() -> Iterator[Finding]:
+def kernels(model: str, store: Store) -> Iterator[Finding]:
+    """Those that a server of this model would run."""
     try:
-        yield Finding("ok", f"llama.cpp kernels: {LlamaLibrary().kernels().strip()}")
+        text = store.find(model).modules["text"]
+        plugin = NativeKernels(store.home).plugin_for(text.files[0].digest)
+    except SetupError:
+        plugin = None  # what is wrong with the model is said elsewhere
+    try:
+        yield Finding("ok", f"llama.cpp kernels {LlamaLibrary(plugin).kernels()}")
     except SetupError as error:
         yield Finding("fault", f"llama.cpp cannot be used: {error}")
+        return
+    if plugin is None:
+        yield Finding("note", "no kernels are built for this CPU", f"autoglm-phone kernels build --model {model}")
 
 
 def files(model: str, store: Store) -> Iterator[Finding]:

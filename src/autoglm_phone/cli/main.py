@@ -8,6 +8,7 @@ import typer
 from autoglm_phone import __version__
 from autoglm_phone.cli.chat import chat
 from autoglm_phone.cli.doctor import doctor
+from autoglm_phone.cli.kernels import kernels_app
 from autoglm_phone.cli.models import models_app
 from autoglm_phone.cli.serve import serve_command
 from autoglm_phone.core.errors import AutoGLMError
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command("serve")(serve_command())
 app.command("chat")(chat)
 app.add_typer(models_app, name="models")
+app.add_typer(kernels_app, name="kernels")
 app.command("doctor")(doctor)
 
 

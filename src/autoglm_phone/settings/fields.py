@@ -63,6 +63,9 @@ class Settings(BaseModel):
 
     # The engine
     threads: AtLeastOne | Auto = Field(default="auto", description="CPU threads of the decoder; auto: all cores")
+    native_kernels: bool = Field(
+        default=True, description="Use kernels built for this CPU, where `autoglm-phone kernels build` has made them"
+    )
     kv_tokens: int = Field(default=16_384, ge=256, description="Tokens that the KV cache holds, shared by all requests")
     max_running: int = Field(default=8, ge=1, le=64, description="Requests computed at once")
     max_waiting: int = Field(default=64, ge=0, description="Requests that may wait beyond those; more are refused")

@@ -7,7 +7,7 @@ import numpy as np
 
 from autoglm_phone.backends.grammar.compiler import GrammarCompiler
 from autoglm_phone.backends.grammar.matcher import GrammarFailed
-from autoglm_phone.backends.llama_cpp.binding import PROCESS_TYPE_DECODE, LlamaLibrary
+from autoglm_phone.backends.llama_cpp.binding import LOAD_MODE_NONE, PROCESS_TYPE_DECODE, LlamaLibrary
 from autoglm_phone.backends.llama_cpp.config import LlamaCppConfig
 from autoglm_phone.backends.llama_cpp.draw import TokenDraw
 from autoglm_phone.backends.llama_cpp.sampler import SamplerChain, is_plain_argmax
@@ -43,6 +43,9 @@ class LlamaCppBackend:
     def _load_model(self) -> Any:
         params = self._lib.llama_model_default_params()
         params.n_gpu_layers = 0
+        if self._library.has_native_kernels:
+            # They repack most weights at load: a map of the file beside the repacked ones would count twice.
+            params.load_mode = LOAD_MODE_NONE
         model = self._lib.llama_model_load_from_file(str(self._config.model_file).encode(), params)
         if model == self._ffi.NULL:
             raise BundleError(f"llama.cpp cannot load {self._config.model_file}: {self._library.last_warning}")

@@ -48,6 +48,9 @@ struct llama_embd { const float * data; size_t n_rows; size_t n_embd; };
 typedef void (*log_callback)(int level, const char * text, void * user_data);
 void llama_log_set(log_callback callback, void * user_data);
 void llama_backend_init(void);
+void * ggml_backend_load(const char * path);
+void * ggml_backend_reg_by_name(const char * name);
+void ggml_backend_unload(void * reg);
 const char * llama_print_system_info(void);
 
 struct llama_model_params llama_model_default_params(void);
@@ -104,6 +107,7 @@ void llama_sampler_free(struct llama_sampler * smpl);
 """
 
 PROCESS_TYPE_DECODE = 1
+LOAD_MODE_NONE = 0  # llama_load_mode: read, do not map
 ATTR_UNKNOWN, ATTR_UNUSED, ATTR_NORMAL, ATTR_CONTROL = 1, 2, 4, 8  # llama_token_attr, bits
 WARN_LEVEL = 3  # ggml_log_level: 1 debug, 2 info, 3 warn, 4 error, 5 continues the line before
 
@@ -111,9 +115,13 @@ log = logging.getLogger(__name__)
 
 
 class LlamaLibrary:
-    """The opened shared object. `ffi` makes C values, `lib` holds the functions."""
+    """The opened shared object. `ffi` makes C values, `lib` holds the functions.
 
-    def __init__(self) -> None:
+    kernels: a plugin with ggml's CPU backend, which takes the place of the wheel's; without one that can be loaded the
+    wheel's stay, and `has_native_kernels` tells.
+    """
+
+    def __init__(self, kernels: Path | None = None) -> None:
         path = _shared_object()
         self.ffi = cast(Any, FFI())
         self.ffi.cdef(DECLARATIONS)
@@ -122,6 +130,7 @@ class LlamaLibrary:
         self.last_warning = ""
         self._log_callback = self.ffi.callback("log_callback", self._on_log)  # kept: C holds the pointer
         self.lib.llama_log_set(self._log_callback, self.ffi.NULL)
+        self.has_native_kernels = kernels is not None and self._load_kernels(kernels)
         self.lib.llama_backend_init()
 
     def _check_structs(self) -> None:
@@ -145,14 +154,24 @@ class LlamaLibrary:
                 f"install {PACKAGE}=={VERSION}"
             )
 
+    def _load_kernels(self, plugin: Path) -> bool:
+        """Once in the life of a process, before anything is computed."""
+        stock = self.lib.ggml_backend_reg_by_name(b"CPU")
+        if self.lib.ggml_backend_load(str(plugin).encode()) == self.ffi.NULL:
+            log.warning("%s cannot be loaded; the wheel's kernels are used: %s", plugin, self.last_warning)
+            return False
+        self.lib.ggml_backend_unload(stock)
+        return True
+
     def _on_log(self, level: int, text: Any, _user_data: Any) -> None:
         if level >= WARN_LEVEL:
             self.last_warning = self.ffi.string(text).decode("utf-8", "replace").strip()
             log.debug("%s", self.last_warning)
 
     def kernels(self) -> str:
-        """The instruction sets that the CPU kernels use, as llama.cpp names them."""
-        return str(self.ffi.string(self.lib.llama_print_system_info()).decode())
+        """Whose CPU kernels run, and the instruction sets that they use, as llama.cpp names them."""
+        features = self.ffi.string(self.lib.llama_print_system_info()).decode()
+        return f"{'built for this CPU' if self.has_native_kernels else 'of the wheel'}, {features.strip()}"
 
 
 def _shared_object() -> Path:

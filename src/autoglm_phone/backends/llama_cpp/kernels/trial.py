@@ -1,0 +1,170 @@
+"""One decoder on one set of kernels: its logits and its speed. In a process of its own, since wrong kernels may crash.
+
+python -m autoglm_phone.backends.llama_cpp.kernels.trial GGUF THREADS LOGITS_FILE [PLUGIN]
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from autoglm_phone.backends.llama_cpp.backend import LlamaCppBackend
+from autoglm_phone.backends.llama_cpp.binding import LlamaLibrary
+from autoglm_phone.backends.llama_cpp.config import LlamaCppConfig
+from autoglm_phone.core.backend import StepItem, StepPlan
+from autoglm_phone.core.errors import SetupError
+from autoglm_phone.core.ids import RequestId, SlotId, TokenId
+from autoglm_phone.core.prompt import Prompt
+from autoglm_phone.core.request import Request, SamplingParams
+
+MODULE = "autoglm_phone.backends.llama_cpp.kernels.trial"
+TIMEOUT_S = 600
+PROMPT, STREAMS, ROUNDS, STEPS = 128, 8, 3, 12
+
+# What kernels may differ by. The wheel's own logits move by 0.33 (0.5B) and 0.52 (1.5B) with the width of a batch.
+MAX_DIFFERENCE, MAX_MEAN_DIFFERENCE = 1.5, 0.15
+# Where the two likeliest tokens are further apart than this, both must choose the same one (docs/architecture.md).
+SURE_MARGIN = 0.5
+
+
+class Speed(msgspec.Struct, frozen=True):
+    """Tokens a second: of a prompt in one step, of one stream, of eight together."""
+
+    prefill: float
+    decode_1: float
+    decode_8: float
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """logits: (N, V) float32 behind N different contexts, the same for every set of kernels."""
+
+    speed: Speed
+    logits: NDArray[np.float32]
+
+
+def run_trial(gguf: Path, threads: int, work: Path, plugin: Path | None) -> Trial:
+    """Start the process and take what it found. Raises SetupError if it crashes or fails."""
+    file = work / ("native.npy" if plugin else "wheel.npy")
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        MODULE,
+        str(gguf),
+        str(threads),
+        str(file),
+        *([str(plugin)] if plugin else []),
+    ]
+    result = subprocess.run(  # noqa: S603 - our own interpreter and module
+        command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    if result.returncode != 0:
+        raise SetupError(f"the kernels failed their trial (exit status {result.returncode}):\n{result.stderr[-2000:]}")
+    return Trial(msgspec.json.decode(result.stdout, type=Speed), np.load(file))
+
+
+def differences(reference: NDArray[np.float32], other: NDArray[np.float32]) -> str:
+    """What is wrong with the logits of `other`; empty if nothing is."""
+    if not np.isfinite(other).all():
+        return "logits are not finite"
+    apart = np.abs(reference - other)
+    if apart.max() > MAX_DIFFERENCE or apart.mean() > MAX_MEAN_DIFFERENCE:
+        return f"logits differ by up to {apart.max():.2f}, {apart.mean():.3f} in the mean"
+    best_two = np.partition(reference, -2, axis=1)[:, -2:]
+    is_sure = best_two[:, 1] - best_two[:, 0] > SURE_MARGIN
+    num_flips = int((is_sure & (reference.argmax(axis=1) != other.argmax(axis=1))).sum())
+    return f"{num_flips} of {len(reference)} contexts go on with another token" if num_flips else ""
+
+
+def main() -> None:
+    gguf, threads, file = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    plugin = Path(sys.argv[4]) if len(sys.argv) > 4 else None
+    library = LlamaLibrary(plugin)
+    if plugin is not None and not library.has_native_kernels:
+        raise SetupError(f"{plugin} cannot be loaded: {library.last_warning}")
+    config = LlamaCppConfig(gguf, kv_tokens=2048, max_slots=STREAMS, max_step_tokens=PROMPT + STREAMS, threads=threads)
+    backend = LlamaCppBackend(config, library)
+    tokens = _tokens(backend.vocab_size)
+    np.save(file, np.stack(list(_logits(backend, tokens))))
+    sys.stdout.buffer.write(msgspec.json.encode(_speed(backend, tokens)))
+    backend.close()
+
+
+def _tokens(vocab_size: int) -> tuple[TokenId, ...]:
+    """Some that every run draws alike; the first of a vocabulary, so that they are text and no control tokens."""
+    drawn = np.random.default_rng(0).integers(vocab_size // 100, vocab_size // 4, PROMPT + STREAMS + STEPS)
+    return tuple(TokenId(int(token)) for token in drawn)
+
+
+def _logits(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> Iterator[NDArray[np.float32]]:
+    """Behind prompts of several lengths (products of many inputs, and of those left over), then of streams together."""
+    _start(backend)
+    for length in (1, 2, 3, 5, 16, 61, PROMPT):
+        _empty(backend)
+        backend.step(StepPlan((_item(0, 0, tokens[:length], is_output=True),)))
+        yield backend.logits(length - 1).copy()
+    for width in (1, 4, 7, STREAMS):
+        _empty(backend)
+        for slot in range(width):
+            backend.step(StepPlan((_item(slot, 0, tokens[slot : slot + 20]),)))
+        backend.step(StepPlan(tuple(_item(slot, 20, (tokens[slot + 20],), is_output=True) for slot in range(width))))
+        yield from (backend.logits(index).copy() for index in range(width))
+    _empty(backend)
+
+
+def _speed(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> Speed:
+    def prefill() -> int:
+        backend.step(StepPlan((_item(0, 0, tokens[:PROMPT]),)))
+        return PROMPT
+
+    def decode(width: int) -> Callable[[], int]:
+        def steps() -> int:
+            for step in range(STEPS):
+                backend.step(
+                    StepPlan(tuple(_item(slot, step, (tokens[step],), is_output=True) for slot in range(width)))
+                )
+            return STEPS * width
+
+        return steps
+
+    return Speed(*(_median_rate(backend, work) for work in (prefill, decode(1), decode(STREAMS))))
+
+
+def _median_rate(backend: LlamaCppBackend, work: Callable[[], int]) -> float:
+    rates = []
+    for _ in range(ROUNDS):
+        _empty(backend)
+        start_s = time.perf_counter()
+        num_tokens = work()
+        rates.append(num_tokens / (time.perf_counter() - start_s))
+    return statistics.median(rates)
+
+
+def _start(backend: LlamaCppBackend) -> None:
+    for slot in range(STREAMS):
+        backend.start_sampling(Request(_request(slot), Prompt((TokenId(0),)), SamplingParams(temperature=0.0), 1))
+
+
+def _request(slot: int) -> RequestId:
+    return RequestId(f"trial-{slot}")
+
+
+def _empty(backend: LlamaCppBackend) -> None:
+    for slot in range(STREAMS):
+        backend.trim(SlotId(slot), 0)
+
+
+def _item(slot: int, start: int, tokens: tuple[TokenId, ...], *, is_output: bool = False) -> StepItem:
+    return StepItem(SlotId(slot), start, tokens, sample_for=_request(slot) if is_output else None)
+
+
+if __name__ == "__main__":
+    main()
