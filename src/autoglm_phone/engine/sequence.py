@@ -17,9 +17,11 @@ class Sequence:
     """tokens of the prompt and the answer so far, and how many of them the slot holds.
 
     num_computed positions lie in the KV cache; with one left over the sequence decodes, with more it prefills.
+    arrival: its number among all requests.
     """
 
     request: Request
+    arrival: int = 0
     slot: SlotId | None = None
     num_computed: int = 0
     num_generated: int = 0

@@ -119,6 +119,16 @@ class SlotKV:
         slot.content = Content(content.keys[:filled], tuple(key for key in content.media if key.start < filled))
         return True
 
+    def longest_hit(self, content: Content, apart_from: SlotId) -> int:
+        """How many positions of content are known without the slot `apart_from`."""
+        contents = [slot.content for slot_id, slot in self._slots.items() if slot_id != apart_from]
+        contents += [entry.content for entry in self._spilled.values()]
+        return max((known.common_prefix(content) for known in contents), default=0)
+
+    def rewind(self, slot_id: SlotId, num_tokens: int) -> None:
+        """Take back what was extended beyond the first `num_tokens` positions, and a medium that is cut there."""
+        self._trim(slot_id, _last_boundary(self._slots[slot_id].content, num_tokens))
+
     def detach(self, slot_id: SlotId) -> None:
         """The owner is done: keep the slot as a cached prefix. A slot that is not owned is left alone."""
         slot = self._slots.get(slot_id)
