@@ -71,7 +71,7 @@ class Scheduler:
         assert len(request.prompt) + request.max_tokens <= self._config.max_model_len
         self._backend.start_sampling(request)
         self._num_arrived += 1
-        self._waiting.append(Sequence(request, self._num_arrived))
+        self._waiting.append(Sequence(request, arrival=self._num_arrived))
         self._turns.come(request.client)
 
     def abort(self, request_id: RequestId) -> None:

@@ -21,11 +21,11 @@ class Sequence:
     """
 
     request: Request
-    arrival: int = 0
     slot: SlotId | None = None
     num_computed: int = 0
     num_generated: int = 0
     cached_tokens: int = 0
+    arrival: int = 0
     _keys: NDArray[np.int32] = field(init=False)
     _media: tuple[MediaKey, ...] = field(init=False)
 

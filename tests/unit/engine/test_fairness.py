@@ -96,6 +96,16 @@ def test_all_seats_are_one_clients_when_he_is_alone_and_are_given_back_one_by_on
     assert {name for name in finished[:14] if name.startswith("other")} == {f"other {k}" for k in range(4)}
 
 
+def test_two_clients_with_long_queues_end_equally_many_whoever_came_first() -> None:
+    rig = Rig(replace(CONFIG, max_running=2))
+    for client in (GREEDY, POLITE):
+        for k in range(20):
+            rig.add(ask(f"{client.name} {k}", client))
+    while len(rig.finished) < 18:
+        rig.step()
+    assert 8 <= sum(name.startswith("phone") for name in rig.finished) <= 10
+
+
 def test_who_has_more_running_is_preempted() -> None:
     config = replace(CONFIG, kv_tokens=512)
     rig = Rig(config)
