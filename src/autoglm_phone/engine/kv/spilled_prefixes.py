@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from autoglm_phone.engine.kv.content import Content
 
-MAX_ENTRIES = 128  # each is compared with every new prompt, which takes a few microseconds
+MAX_ENTRIES = 64  # each is compared with every new prompt, which takes a few microseconds
+MAX_CANDIDATES = 16  # the oldest; comparing all with all would take longer than a step may
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +64,9 @@ class SpilledPrefixes:
         assert len(self._entries) <= MAX_ENTRIES
 
     def _least_missed(self) -> int:
-        """The oldest of those that another entry holds half of, else the oldest; never the newest of all."""
+        """Of the old ones, the oldest that another entry holds half of, else the oldest; never the newest of all."""
         *older, _ = self._entries
-        for key in older:
+        for key in older[:MAX_CANDIDATES]:
             content = self._entries[key].content
             others = (entry.content for other, entry in self._entries.items() if other != key)
             if any(2 * other.common_prefix(content) >= len(content) for other in others):
