@@ -64,8 +64,17 @@ class Settings(BaseModel):
     # The engine
     threads: AtLeastOne | Auto = Field(default="auto", description="CPU threads of the decoder; auto: all cores")
     kv_tokens: int = Field(default=16_384, ge=256, description="Tokens that the KV cache holds, shared by all requests")
-    max_running: int = Field(default=8, ge=1, le=64, description="Requests computed at once")
-    max_waiting: int = Field(default=64, ge=0, description="Requests that may wait beyond those; more are refused")
+    max_running: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="Requests computed at once; a quarter more for clients of whom none is computed yet",
+    )
+    max_waiting: int = Field(
+        default=64,
+        ge=0,
+        description="Requests that may wait beyond those; more are refused, but for a client who has few",
+    )
     prefill_chunk: Chunk | Auto = Field(
         default="auto", description="Prompt tokens a step while answers stream; auto: as step_target_ms allows"
     )
