@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_scheduler import Rig, make_request, small_config
@@ -119,6 +120,21 @@ def test_who_has_more_running_is_preempted() -> None:
     assert rig.scheduler.num_preemptions >= 3
     rig.run()
     assert len(rig.finished) == 6
+
+
+@pytest.mark.parametrize("kv_tokens", range(54, 62))
+def test_one_preempted_in_the_step_that_had_a_part_for_it_keeps_only_what_was_computed(kv_tokens: int) -> None:
+    """A stream grows while two prompts are read; in some of these there is room for one's part, but not for both."""
+    rig = Rig(small_config(kv_tokens=kv_tokens))
+    rig.add(ask("stream", GREEDY, prompt_tokens=2, max_tokens=38))
+    rig.step()
+    rig.add(ask("greedy", GREEDY, prompt_tokens=25, max_tokens=1))
+    rig.step()
+    rig.add(ask("polite", POLITE, prompt_tokens=25, max_tokens=1))
+    while rig.scheduler.has_work:
+        rig.step()
+        assert rig.scheduler.kv.num_used == rig.backend.num_used_cells
+    assert len(rig.finished) == 3
 
 
 places = st.integers(0, 2).map(str)
