@@ -141,7 +141,7 @@ def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> 
         max_waiting=settings.max_waiting,
         max_cached=settings.max_cached,
         idle_kv_tokens=settings.idle_kv_tokens,
-        spill_bytes=int(settings.spill_bytes),  # msgspec knows no ByteSize
+        spill_bytes=resolved.spill_bytes,
         prefill_chunk=resolved.prefill_chunk,
         prefill_chunk_idle=settings.prefill_chunk_idle,
         step_target_s=settings.step_target_ms / 1000,

@@ -5,7 +5,7 @@ from typing import Literal
 
 from autoglm_phone.core.conversation import Conversation, ToolSpec
 from autoglm_phone.core.ids import TokenId
-from autoglm_phone.core.request import SamplingParams
+from autoglm_phone.core.request import Client, SamplingParams
 
 Truncation = Literal["auto", "error"]
 
@@ -56,7 +56,7 @@ class ChatRequest:
 
     truncation None means the server's default. grammar: what the answer behind any thought must follow
     (`text/grammar.py`). top_logprobs as in core.request.Request. continues_last: the last message is an assistant's,
-    and the answer goes on where it stops.
+    and the answer goes on where it stops. client: among whom the decoder is shared; it changes no answer.
     """
 
     conversation: Conversation | RawPrompt
@@ -73,3 +73,4 @@ class ChatRequest:
     top_logprobs: int | None = None
     continues_last: bool = False
     use_default_system_prompt: bool = True
+    client: Client = field(default_factory=Client)

@@ -156,7 +156,7 @@ class ChatService:
             stop_tokens |= self._tokenizer.eos_tokens
         request_id = RequestId(uuid.uuid4().hex)
         generated = self._engine.generate(
-            Request(request_id, prompt, sampling, max_tokens, stop_tokens, grammar, top_logprobs)
+            Request(request_id, prompt, sampling, max_tokens, stop_tokens, grammar, top_logprobs, request.client)
         )
         async with aclosing(generated) as events:
             async for event in events:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
+from pydantic import ByteSize, SecretStr
 from pydantic.fields import FieldInfo
 
 from autoglm_phone.assemble.server import chosen_bundle, run
@@ -80,7 +80,7 @@ def kind_of(field: FieldInfo) -> str:
     if choices:
         return "|".join(choices)
     if "ByteSize" in text:
-        return "SIZE"
+        return "SIZE|auto" if "auto" in text else "SIZE"
     if "tuple" in text:
         return "NAME,..."
     if "auto" in text:
@@ -90,7 +90,7 @@ def kind_of(field: FieldInfo) -> str:
 
 def default_of(field: FieldInfo) -> str:
     value = field.default
-    if "ByteSize" in str(field.annotation):
+    if isinstance(value, ByteSize):
         return f"{value >> 20}MiB"
     if value is None or value == () or isinstance(value, SecretStr):
         return "none"

@@ -36,6 +36,17 @@ class SamplingParams:
 
 
 @dataclass(frozen=True)
+class Client:
+    """Among whom the engine is shared: places first, and what a place gets among the names there.
+
+    Both are opaque, and only compared. Nobody has to be who he says he is: many names at one place gain nothing there.
+    """
+
+    place: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Request:
     """len(prompt) + max_tokens never exceeds the engine's window.
 
@@ -51,6 +62,7 @@ class Request:
     stop_tokens: frozenset[TokenId] = frozenset()
     grammar: str = ""
     top_logprobs: int | None = None
+    client: Client = Client()
 
 
 @dataclass(frozen=True)

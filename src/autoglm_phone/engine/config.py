@@ -11,7 +11,7 @@ class EngineConfig:
 
     max_model_len      window: prompt and answer of one request
     kv_tokens          cells of the KV cache, shared by all sequences
-    max_running        sequences that are computed at once
+    max_running        sequences that are computed at once; see max_seats
     max_waiting        requests that may wait beyond those; more are refused
     max_cached         finished prefixes that may stay in the KV cache
     idle_kv_tokens     cells that finished prefixes alone may hold; they slow every step, so the rest is spilled
@@ -37,9 +37,14 @@ class EngineConfig:
             raise ValueError(f"a window of {self.max_model_len} does not fit {self.kv_tokens} KV tokens")
 
     @property
+    def max_seats(self) -> int:
+        """max_running, and a few that only a client of whom nothing runs may take: he waits for nobody's answer."""
+        return self.max_running + max(1, self.max_running // 4)
+
+    @property
     def max_slots(self) -> int:
-        return self.max_running + self.max_cached
+        return max(self.max_running + self.max_cached, self.max_seats)
 
     @property
     def max_step_tokens(self) -> int:
-        return max(self.prefill_chunk or MAX_CHUNK, self.prefill_chunk_idle) + self.max_running
+        return max(self.prefill_chunk or MAX_CHUNK, self.prefill_chunk_idle) + self.max_seats

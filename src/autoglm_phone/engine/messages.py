@@ -7,7 +7,7 @@ import numpy as np
 
 from autoglm_phone.core.ids import Digest, RequestId, TokenId
 from autoglm_phone.core.prompt import EmbedSpan, Prompt
-from autoglm_phone.core.request import Request, SamplingParams, TokenEvent
+from autoglm_phone.core.request import Client, Request, SamplingParams, TokenEvent
 
 
 class WireSpan(msgspec.Struct, frozen=True):
@@ -29,6 +29,7 @@ class Submit(msgspec.Struct, tag=True, frozen=True):
     stop_tokens: list[TokenId]
     grammar: str = ""
     top_logprobs: int | None = None
+    client: Client = Client()
 
     @classmethod
     def of(cls, request: Request) -> Self:
@@ -46,6 +47,7 @@ class Submit(msgspec.Struct, tag=True, frozen=True):
             stop_tokens,
             request.grammar,
             request.top_logprobs,
+            request.client,
         )
 
     def to_request(self) -> Request:
@@ -67,6 +69,7 @@ class Submit(msgspec.Struct, tag=True, frozen=True):
             frozenset(self.stop_tokens),
             self.grammar,
             self.top_logprobs,
+            self.client,
         )
 
 

@@ -2,11 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
 
 from autoglm_phone.core.errors import AutoGLMError, ContextLengthExceeded, InvalidRequest, Overloaded
 from autoglm_phone.core.ids import RequestId
-from autoglm_phone.core.request import Request, TokenEvent
+from autoglm_phone.core.request import Client, Request, TokenEvent
 from autoglm_phone.engine.config import EngineConfig
+
+
+@dataclass(frozen=True, eq=False)
+class _Open:
+    client: Client
+    inbox: asyncio.Queue[TokenEvent | AutoGLMError] = field(default_factory=asyncio.Queue)
 
 
 class OpenRequests:
@@ -14,14 +21,13 @@ class OpenRequests:
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
-        self._inboxes: dict[RequestId, asyncio.Queue[TokenEvent | AutoGLMError]] = {}
+        self._open: dict[RequestId, _Open] = {}
 
     def __len__(self) -> int:
-        return len(self._inboxes)
+        return len(self._open)
 
     def check(self, request: Request) -> None:
         """Refuse what could never run, and what there is no place for."""
-        limit = self._config.max_running + self._config.max_waiting
         window = self._config.max_model_len
         if len(request.prompt) == 0 or request.max_tokens < 1:
             raise InvalidRequest("a request needs at least one prompt token and one token of answer")
@@ -30,8 +36,22 @@ class OpenRequests:
                 f"context_length_exceeded: the prompt has {len(request.prompt)} tokens and asks for "
                 f"{request.max_tokens} more, the window is {window}; shorten it or raise --max-model-len"
             )
-        if len(self._inboxes) >= limit:
-            raise Overloaded(f"{len(self._inboxes)} requests are open, the limit is {limit}; try again later")
+        limit = self._config.max_running + self._config.max_waiting
+        if len(self) >= limit and self._num_open_of(request.client) >= self._share(request.client, limit):
+            raise Overloaded(f"{len(self)} requests are open, the limit is {limit}; try again later")
+
+    def _num_open_of(self, client: Client) -> int:
+        return sum(one.client == client for one in self._open.values())
+
+    def _share(self, client: Client, limit: int) -> int:
+        """What `client` may have open when the queue is full: an equal part of it among those who are there.
+
+        Nobody is sent away for it, so the queue grows over its limit: 72 become at most 210 with ten places (72 + 36 +
+        24 + …).
+        """
+        clients = {one.client for one in self._open.values()} | {client}
+        places = {one.place for one in clients}
+        return limit // len(places) // sum(one.place == client.place for one in clients)
 
     async def stream(
         self, request: Request, submit: Callable[[Request], None], abort: Callable[[RequestId], None]
@@ -41,11 +61,11 @@ class OpenRequests:
         Raises InvalidRequest at any time if the answer cannot follow its grammar.
         """
         self.check(request)
-        inbox = self._inboxes[request.id] = asyncio.Queue()
+        opened = self._open[request.id] = _Open(request.client)
         try:
             submit(request)
             while True:
-                event = await inbox.get()
+                event = await opened.inbox.get()
                 if isinstance(event, AutoGLMError):
                     raise event
                 if event.error:
@@ -55,19 +75,19 @@ class OpenRequests:
                     return
         finally:
             # Gone already if the engine has ended it, or died.
-            if self._inboxes.pop(request.id, None) is not None:
+            if self._open.pop(request.id, None) is not None:
                 abort(request.id)
 
     def deliver(self, request_id: RequestId, event: TokenEvent) -> None:
         """Hand an event over; those for requests that have left are dropped."""
-        inbox = self._inboxes.get(request_id)
-        if inbox is not None:
-            inbox.put_nowait(event)
+        opened = self._open.get(request_id)
+        if opened is not None:
+            opened.inbox.put_nowait(event)
             if event.finish is not None:
-                del self._inboxes[request_id]
+                del self._open[request_id]
 
     def fail_all(self, make_error: Callable[[], AutoGLMError]) -> None:
         """Answer every open request with an error of its own."""
-        for inbox in self._inboxes.values():
-            inbox.put_nowait(make_error())
-        self._inboxes.clear()
+        for opened in self._open.values():
+            opened.inbox.put_nowait(make_error())
+        self._open.clear()

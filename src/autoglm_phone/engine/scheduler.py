@@ -1,11 +1,11 @@
 """Scheduler: plans each step and takes its result. No clock, thread or tensor inside.
 
-A step holds one token of every decoding sequence and one chunk of prompts, oldest request first. When the KV cache
-is full the newest sequence is preempted: it goes back to the head of the queue and is computed again later, from
-whatever of its prefix is still cached.
+A step holds one token of every decoding sequence and one chunk of prompts, shared among clients, each one's oldest
+request first. Who waits is admitted in turn (`turns.py`); one whose prefix is just being computed for another waits
+for it, and then copies it. When the KV cache is full the newest sequence of the client with most of them is
+preempted: it goes back to the queue and is computed again later, from whatever of its prefix is still cached.
 """
 
-from collections import deque
 from dataclasses import dataclass
 
 from autoglm_phone.core.backend import Backend, StepItem, StepPlan, StepResult
@@ -14,9 +14,12 @@ from autoglm_phone.core.request import FinishReason, Request, TokenEvent
 from autoglm_phone.engine.chunk_policy import ChunkPolicy
 from autoglm_phone.engine.config import EngineConfig
 from autoglm_phone.engine.kv.slot_kv import SlotKV
+from autoglm_phone.engine.prefill_shares import Claim, share_prefill
 from autoglm_phone.engine.sequence import Sequence
+from autoglm_phone.engine.turns import Turns, newest_of_the_greediest, seats_of
 
 ADMISSION_RESERVE = 32  # tokens of answer that must fit too, so that an admitted prompt is not preempted at once
+MIN_SHARED = 16  # prompt tokens that must be saved for a request to wait for another's prefix; templates share a few
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,11 @@ class Scheduler:
             idle_tokens=config.idle_kv_tokens,
             spill_bytes=config.spill_bytes,
         )
-        self._waiting: deque[Sequence] = deque()
+        self._turns = Turns()
+        self._waiting: list[Sequence] = []
         self._running: list[Sequence] = []  # oldest first
+        self._prefix_claims: list[Claim] = []  # shares of those that wait for the prefix of a running sequence
+        self._num_arrived = 0
         self.num_preemptions = 0
 
     @property
@@ -64,7 +70,9 @@ class Scheduler:
         assert len(request.prompt) > 0
         assert len(request.prompt) + request.max_tokens <= self._config.max_model_len
         self._backend.start_sampling(request)
-        self._waiting.append(Sequence(request))
+        self._num_arrived += 1
+        self._waiting.append(Sequence(request, arrival=self._num_arrived))
+        self._turns.come(request.client)
 
     def abort(self, request_id: RequestId) -> None:
         """Forget a request; what it computed stays as a cached prefix. Unknown ids are ignored."""
@@ -102,22 +110,49 @@ class Scheduler:
         assert all(sequence.slot is None for sequence in self._waiting)
 
     def _admit(self) -> None:
-        while len(self._running) < self._config.max_running:
-            sequence = self._next_waiting()
-            if sequence is None:
-                return
+        self._prefix_claims = []
+        waiting_for_prefix: list[Sequence] = []  # a seat is kept for each
+        while (sequence := self._next_waiting(waiting_for_prefix)) is not None:
+            source = self._computing_its_prefix(sequence)
+            if source is not None:
+                waiting_for_prefix.append(sequence)
+                self._prefix_claims.append((sequence.request.client, source))
+                continue
             reserve = min(ADMISSION_RESERVE, sequence.request.max_tokens - sequence.num_generated)
             if self._running and not self.kv.can_hold(self._still_to_come() + len(sequence) + reserve):
                 return
             self._waiting.remove(sequence)
+            self._turns.serve(sequence.request.client)
             sequence.slot, sequence.num_computed = self.kv.attach(sequence.request.id, sequence.content)
             if sequence.num_generated == 0:
                 sequence.cached_tokens = sequence.num_computed
             self._running.append(sequence)
 
-    def _next_waiting(self) -> Sequence | None:
-        """The first in the queue; one whose grammar is still being compiled lets others pass."""
-        return next((sequence for sequence in self._waiting if self._backend.is_ready(sequence.request.id)), None)
+    def _next_waiting(self, waiting_for_prefix: list[Sequence]) -> Sequence | None:
+        """The next in turn for whom there is a seat; one whose grammar is still being compiled lets others pass."""
+        seated = [*self._running, *waiting_for_prefix]
+        if not self._waiting or len(seated) >= self._config.max_seats:
+            return None
+        waiting = [sequence for sequence in self._waiting if sequence not in waiting_for_prefix]
+        if len(seated) >= self._config.max_running:
+            seats = seats_of(seated)
+            waiting = [sequence for sequence in waiting if not seats[sequence.request.client]]
+        ordered = self._turns.order(waiting, seated)
+        return next((sequence for sequence in ordered if self._backend.is_ready(sequence.request.id)), None)
+
+    def _computing_its_prefix(self, sequence: Sequence) -> Sequence | None:
+        """A running sequence that is about to compute so much of this one's prompt that it is worth waiting for.
+
+        Who waits gives it his share of the prompt tokens of a step, so he would not be quicker without it.
+        """
+        content = sequence.content
+        for other in self._running:
+            if other.slot is None or other.is_decoding:
+                continue
+            common = content.common_prefix(other.content)
+            if other.num_computed < common and common - self.kv.longest_hit(content, other.slot) >= MIN_SHARED:
+                return other
+        return None
 
     def _still_to_come(self) -> int:
         """Prompt tokens of admitted sequences that have no cells yet."""
@@ -127,33 +162,27 @@ class Scheduler:
         return [(s, 1) for s in list(self._running) if s.is_decoding and self._make_room(s, 1)]
 
     def _prefill_parts(self, budget: int) -> list[tuple[Sequence, int]]:
-        parts = []
-        for sequence in list(self._running):
-            if budget == 0:
-                break
-            if sequence.slot is None or sequence.is_decoding:
-                continue
-            count = min(budget, sequence.num_uncomputed)
-            if self._make_room(sequence, count):
-                parts.append((sequence, count))
-                budget -= count
-        return parts
+        claims = [(s.request.client, s) for s in self._running if not s.is_decoding]
+        claims += [(client, source) for client, source in self._prefix_claims if source.slot is not None]
+        shares = share_prefill(budget, claims)
+        return [(sequence, count) for sequence, count in shares.items() if self._make_room(sequence, count)]
 
     def _make_room(self, sequence: Sequence, count: int) -> bool:
-        """Take cells for the next positions, preempting newer sequences; False if this one had to go itself."""
+        """Take cells for the next positions, preempting others; False if this one had to go itself."""
         while sequence.slot is not None:
             if self.kv.extend(sequence.slot, sequence.content, count):
                 return True
-            self._preempt(self._running[-1])
+            self._preempt(newest_of_the_greediest(self._running))
         return False
 
     def _preempt(self, sequence: Sequence) -> None:
         assert len(self._running) > 1, "one sequence always fits: the window is no larger than the cache"
         assert sequence.slot is not None
+        self.kv.rewind(sequence.slot, sequence.num_computed)  # it may have been given a part of this very step
         self.kv.detach(sequence.slot)
         sequence.slot, sequence.num_computed = None, 0
         self._running.remove(sequence)
-        self._waiting.appendleft(sequence)
+        self._waiting.append(sequence)
         self.num_preemptions += 1
 
     def _end(self, sequence: Sequence) -> None:
@@ -162,6 +191,7 @@ class Scheduler:
             self._running.remove(sequence)
         else:
             self._waiting.remove(sequence)
+        self._turns.leave(sequence.request.client)
         self._backend.stop_sampling(sequence.request.id)
 
 

@@ -17,6 +17,7 @@ class Sequence:
     """tokens of the prompt and the answer so far, and how many of them the slot holds.
 
     num_computed positions lie in the KV cache; with one left over the sequence decodes, with more it prefills.
+    arrival: its number among all requests.
     """
 
     request: Request
@@ -24,6 +25,7 @@ class Sequence:
     num_computed: int = 0
     num_generated: int = 0
     cached_tokens: int = 0
+    arrival: int = 0
     _keys: NDArray[np.int32] = field(init=False)
     _media: tuple[MediaKey, ...] = field(init=False)
 

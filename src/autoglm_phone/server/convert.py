@@ -10,6 +10,7 @@ from autoglm_phone.chat.chat_request import ChatRequest
 from autoglm_phone.core.conversation import Conversation
 from autoglm_phone.core.errors import InvalidRequest, UnknownModel
 from autoglm_phone.core.ids import TokenId
+from autoglm_phone.core.request import Client
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.convert_messages import add_to_last_user_turn, to_messages, top_level_media
 from autoglm_phone.server.convert_output import is_constrained, to_grammar, to_tools
@@ -51,7 +52,10 @@ def read_body(schema: type[Wire], body: dict[str, Any]) -> tuple[Wire, list[str]
     return wire, ignored_paths(extra)
 
 
-async def to_chat_request(wire: ChatCompletionRequest, config: ServerConfig, fetch: FetchMedia) -> ChatRequest:
+async def to_chat_request(
+    wire: ChatCompletionRequest, config: ServerConfig, fetch: FetchMedia, client: Client | None = None
+) -> ChatRequest:
+    """client: who asks; None where nothing is to be computed."""
     sources = MediaSources(fetch, config.max_media_parts, config.max_body_bytes)
     # Compiling a hostile schema takes a while; other streams go on meanwhile.
     grammar = await asyncio.to_thread(to_grammar, wire)
@@ -74,6 +78,7 @@ async def to_chat_request(wire: ChatCompletionRequest, config: ServerConfig, fet
         top_logprobs=(wire.top_logprobs or 0) if wire.logprobs else None,
         continues_last=_continues_last(wire),
         use_default_system_prompt=wire.use_default_system_prompt is not False,
+        client=client or Client(),
     )
 
 

@@ -13,8 +13,8 @@ from autoglm_phone.core.errors import InvalidRequest
 
 # Field -> why leaving it out gives the same answer.
 WITHOUT_EFFECT: Mapping[str, str] = {
-    "user": "nothing is kept about users",
-    "safety_identifier": "nothing is kept about users",
+    "user": "only tells clients at one address apart when the decoder is shared out; it is not kept",
+    "safety_identifier": "as `user`, and before it",
     "metadata": "nothing is stored",
     "store": "nothing is stored",
     "service_tier": "there is one tier",
@@ -73,7 +73,7 @@ UNSUPPORTED: Mapping[str, Unsupported] = {
     "mm_processor_kwargs": Unsupported(({},)),
     "return_token_ids": Unsupported((False,)),
     "return_tokens_as_token_ids": Unsupported((False,)),
-    "priority": Unsupported((0,), "requests are served in the order of arrival"),
+    "priority": Unsupported((0,), "clients take turns, and each one's requests are served in the order of arrival"),
     "cache_salt": Unsupported(hint="the prefix cache is shared by all clients; leave this field out to agree"),
     "logits_processors": Unsupported(([],)),
     "modalities": Unsupported((["text"],), "answers are text; spoken output is not supported yet"),

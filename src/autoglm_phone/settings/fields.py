@@ -67,13 +67,25 @@ class Settings(BaseModel):
         default=True, description="Use kernels built for this CPU, where `autoglm-phone kernels build` has made them"
     )
     kv_tokens: int = Field(default=16_384, ge=256, description="Tokens that the KV cache holds, shared by all requests")
-    max_running: int = Field(default=8, ge=1, le=64, description="Requests computed at once")
-    max_waiting: int = Field(default=64, ge=0, description="Requests that may wait beyond those; more are refused")
+    max_running: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="Requests computed at once; a quarter more for clients of whom none is computed yet",
+    )
+    max_waiting: int = Field(
+        default=64,
+        ge=0,
+        description="Requests that may wait beyond those; more are refused, but for a client who has few",
+    )
     prefill_chunk: Chunk | Auto = Field(
         default="auto", description="Prompt tokens a step while answers stream; auto: as step_target_ms allows"
     )
     prefill_chunk_idle: int = Field(
-        default=128, ge=1, le=2048, description="Prompt tokens a step while nothing streams"
+        default=128,
+        ge=1,
+        le=2048,
+        description="Prompt tokens a step while nothing streams; newcomers and hang-ups wait for the end of a step",
     )
     step_target_ms: int = Field(
         default=90,
@@ -85,10 +97,10 @@ class Settings(BaseModel):
     idle_kv_tokens: int = Field(
         default=256, ge=0, description="Tokens that finished prefixes may hold in the KV cache; the rest is spilled"
     )
-    spill_bytes: ByteSize = Field(
-        default=ByteSize(96 << 20),
-        ge=0,
-        description="Memory for prefixes moved out of the KV cache; 0 forgets them instead",
+    spill_bytes: Annotated[ByteSize, Field(ge=0)] | Auto = Field(
+        default="auto",
+        description="Memory for prefixes moved out of the KV cache; 0 forgets them instead; "
+        "auto: 1/32 of the machine's, from 96MiB to 512MiB",
     )
 
     # Pictures and sounds

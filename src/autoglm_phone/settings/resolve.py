@@ -8,6 +8,10 @@ from autoglm_phone.settings.fields import Settings
 from autoglm_phone.settings.hardware import Hardware
 
 PHONE_WINDOW = 2048  # the article's
+# A token of the 0.5B decoder takes 12 KB, of the 1.5B 28 KB: the least holds 8,000 or 3,500 tokens, which is four steps
+# of a phone or one, and the most five times as many.
+MIN_SPILL_BYTES, MAX_SPILL_BYTES = 96 << 20, 512 << 20
+SPILL_PART = 32  # of the machine's memory
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,7 @@ class Resolved:
     threads: int
     media_threads: int
     prefill_chunk: int | None
+    spill_bytes: int
     max_model_len: int
     truncation: Literal["error", "auto"]
 
@@ -44,6 +49,11 @@ def resolve(settings: Settings, hardware: Hardware, bundle_window: int) -> Resol
         # one thread reads and is nice; more of them would take the cores from under the decoder (docs/adr/0002)
         media_threads=1 if settings.media_threads == "auto" else settings.media_threads,
         prefill_chunk=None if settings.prefill_chunk == "auto" else settings.prefill_chunk,
+        spill_bytes=_spill_bytes(hardware) if settings.spill_bytes == "auto" else int(settings.spill_bytes),
         max_model_len=window,
         truncation=truncation,
     )
+
+
+def _spill_bytes(hardware: Hardware) -> int:
+    return max(MIN_SPILL_BYTES, min(hardware.memory_bytes // SPILL_PART, MAX_SPILL_BYTES))

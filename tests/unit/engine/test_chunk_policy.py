@@ -6,6 +6,18 @@ def test_alone_a_prompt_gets_the_large_chunk() -> None:
     assert ChunkPolicy(EngineConfig(prefill_chunk=7, prefill_chunk_idle=99)).size(0) == 99
 
 
+def test_alone_a_step_does_not_take_longer_than_a_newcomer_would_wait() -> None:
+    policy = ChunkPolicy(EngineConfig(prefill_chunk_idle=512))
+    assert policy.size(0) == 128, "until a token's cost is known"
+    policy.observe(128, 0, 128 * 0.005)
+    assert policy.size(0) == 512
+    slow = ChunkPolicy(EngineConfig(prefill_chunk_idle=512))
+    slow.observe(128, 0, 128 * 0.05)
+    assert slow.size(0) == 60
+    slow.observe(128, 0, 128 * 1000.0)
+    assert slow.size(0) == FIRST_CHUNK
+
+
 def test_a_fixed_chunk_stays_whatever_is_measured() -> None:
     policy = ChunkPolicy(EngineConfig(prefill_chunk=7))
     policy.observe(128, 0, 100.0)

@@ -2,7 +2,7 @@ import numpy as np
 
 from autoglm_phone.core.ids import Digest, RequestId, TokenId
 from autoglm_phone.core.prompt import EmbedSpan, Prompt
-from autoglm_phone.core.request import Request, SamplingParams, TokenEvent, TokenLogprobs
+from autoglm_phone.core.request import Client, Request, SamplingParams, TokenEvent, TokenLogprobs
 from autoglm_phone.engine.messages import (
     EngineLoad,
     Events,
@@ -22,7 +22,9 @@ def sent(request: Request) -> Request:
 def test_a_request_arrives_as_it_was() -> None:
     sampling = SamplingParams(temperature=0.5, seed=3, logit_bias=((TokenId(7), -100.0), (TokenId(8), 1.5)))
     prompt = Prompt((TokenId(1), TokenId(2)))
-    full = Request(RequestId("r"), prompt, sampling, 9, frozenset({TokenId(4)}), "start: /a+/", 5)
+    full = Request(
+        RequestId("r"), prompt, sampling, 9, frozenset({TokenId(4)}), "start: /a+/", 5, Client("place", "name")
+    )
     assert sent(full) == full
     plain = Request(RequestId("r"), prompt, SamplingParams(), 9)
     assert sent(plain) == plain

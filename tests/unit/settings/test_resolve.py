@@ -14,10 +14,23 @@ def resolved(bundle_window: int = 8192, **flags: str) -> Resolved:
 
 def test_what_is_left_open_follows_the_machine() -> None:
     assert resolved() == Resolved(
-        threads=6, media_threads=1, prefill_chunk=None, max_model_len=8192, truncation="error"
+        threads=6,
+        media_threads=1,
+        prefill_chunk=None,
+        spill_bytes=256 << 20,
+        max_model_len=8192,
+        truncation="error",
     )
     assert resolved(threads="2", prefill_chunk="16").threads == 2
     assert resolved(threads="2", prefill_chunk="16").prefill_chunk == 16
+
+
+@pytest.mark.parametrize(("memory_gib", "spill_mib"), [(1, 96), (4, 128), (12, 384), (256, 512)])
+def test_spilled_prefixes_take_a_small_part_of_the_memory(memory_gib: int, spill_mib: int) -> None:
+    machine = Hardware(cores=2, memory_bytes=memory_gib << 30)
+    assert resolve(load_settings({}, {}), machine, 8192).spill_bytes == spill_mib << 20
+    assert resolve(load_settings({"spill_bytes": "7MiB"}, {}), machine, 8192).spill_bytes == 7 << 20
+    assert resolve(load_settings({"spill_bytes": "0"}, {}), machine, 8192).spill_bytes == 0
 
 
 def test_the_phone_profile_has_the_articles_window() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from autoglm_phone.core.ids import RequestId, SlotId
 from autoglm_phone.engine.kv.cell_pool import CellPool, Cells
 from autoglm_phone.engine.kv.content import Content
+from autoglm_phone.engine.kv.spilled_prefixes import SpilledPrefix, SpilledPrefixes
 
 # Restoring costs about 2 us a token and computing about 6 ms (measured on the 0.5B), so a few tokens pay already.
 MIN_RESTORE_GAIN = 16
@@ -37,12 +38,6 @@ class _Slot:
     owner: RequestId | None
 
 
-@dataclass(frozen=True, eq=False)
-class _Spilled:
-    content: Content
-    state: bytes | bytearray
-
-
 EMPTY = Content(np.empty(0, dtype=np.int32), ())
 NO_CELLS: Cells = np.empty(0, dtype=np.int32)
 
@@ -54,11 +49,9 @@ class SlotKV:
         self._store = store
         self._pool = CellPool(num_cells)
         self._idle_tokens = idle_tokens
-        self._spill_bytes = spill_bytes
         self._free_slots = [SlotId(index) for index in reversed(range(num_slots))]
         self._slots: OrderedDict[SlotId, _Slot] = OrderedDict()  # least recently used first
-        self._spilled: OrderedDict[int, _Spilled] = OrderedDict()
-        self._next_spill = 0
+        self._spilled = SpilledPrefixes(spill_bytes)
         self.num_spills = 0
         self.num_restores = 0
 
@@ -73,7 +66,7 @@ class SlotKV:
 
     @property
     def spilled_bytes(self) -> int:
-        return sum(len(entry.state) for entry in self._spilled.values())
+        return self._spilled.num_bytes
 
     def can_hold(self, num_tokens: int) -> bool:
         """Would `num_tokens` more fit if every cached slot were given up?"""
@@ -87,7 +80,7 @@ class SlotKV:
         """
         wanted = content.first(_last_boundary(content, len(content) - 1))
         source, hit = self._best_slot(wanted)
-        spill, spill_hit = self._best_spilled(wanted)
+        spill, spill_hit = self._spilled.longest(wanted)
         if spill is not None and spill_hit >= hit + MIN_RESTORE_GAIN and self._restore(spill, owner, spill_hit):
             return next(reversed(self._slots)), spill_hit
         if source is None:
@@ -119,6 +112,16 @@ class SlotKV:
         slot.content = Content(content.keys[:filled], tuple(key for key in content.media if key.start < filled))
         return True
 
+    def longest_hit(self, content: Content, apart_from: SlotId) -> int:
+        """How many positions of content are known without the slot `apart_from`."""
+        in_slots = (s.content.common_prefix(content) for slot_id, s in self._slots.items() if slot_id != apart_from)
+        _, spilled = self._spilled.longest(content)
+        return max((spilled, *in_slots))
+
+    def rewind(self, slot_id: SlotId, num_tokens: int) -> None:
+        """Take back what was extended beyond the first `num_tokens` positions, and a medium that is cut there."""
+        self._trim(slot_id, _last_boundary(self._slots[slot_id].content, num_tokens))
+
     def detach(self, slot_id: SlotId) -> None:
         """The owner is done: keep the slot as a cached prefix. A slot that is not owned is left alone."""
         slot = self._slots.get(slot_id)
@@ -145,7 +148,7 @@ class SlotKV:
         owners = [slot.owner for slot in self._slots.values() if slot.owner is not None]
         assert len(owners) == len(set(owners)), "a request owns two slots"
         assert all(len(slot.cells) == len(slot.content) for slot in self._slots.values())
-        assert self.spilled_bytes <= self._spill_bytes
+        self._spilled.check_invariants()
 
     def _best_slot(self, wanted: Content) -> tuple[SlotId | None, int]:
         best, best_length, best_is_free = None, 0, False
@@ -156,11 +159,6 @@ class SlotKV:
                 best, best_length, best_is_free = slot_id, length, is_free
         return best, best_length
 
-    def _best_spilled(self, wanted: Content) -> tuple[int | None, int]:
-        hits = [(entry.content.common_prefix(wanted), key) for key, entry in self._spilled.items()]
-        length, key = max(hits, default=(0, 0))
-        return (key, length) if length else (None, 0)
-
     def _open(self, owner: RequestId, keep: SlotId | None = None) -> SlotId:
         """An empty slot; a cached one other than `keep` is given up if none is free."""
         if not self._free_slots:
@@ -170,14 +168,13 @@ class SlotKV:
         self._slots[slot_id] = _Slot(EMPTY, NO_CELLS, owner)
         return slot_id
 
-    def _restore(self, key: int, owner: RequestId, hit: int) -> bool:
-        """Bring a spilled prefix back into a slot of its own, cut to `hit`."""
-        entry = self._spilled.pop(key)  # out of the way, so that making room cannot drop it
+    def _restore(self, entry: SpilledPrefix, owner: RequestId, hit: int) -> bool:
+        """Bring a spilled prefix back into a slot of its own, cut to `hit`; False if it does not fit in whole."""
+        if not self.can_hold(len(entry.content)):
+            return False
+        self._spilled.remove(entry)  # making room would drop it, or what is younger
         while self._pool.num_free < len(entry.content):
-            if not self._give_up_oldest():
-                self._spilled[key] = entry
-                self._bound_spilled()
-                return False
+            self._give_up_oldest()
         slot_id = self._open(owner)
         self._store.restore(slot_id, entry.state)
         self.num_restores += 1
@@ -185,37 +182,31 @@ class SlotKV:
         slot.content, slot.cells = entry.content, self._pool.take(len(entry.content))
         if hit < len(entry.content):
             self._trim(slot_id, hit)
-            self._spilled[key] = entry  # another branch may want the rest
-            self._bound_spilled()
+            self._spilled.add(entry)  # another branch may want the rest
         return True
 
     def _give_up_oldest(self, keep: SlotId | None = None) -> bool:
         """Spill or drop the least recently used cached slot; False if there is none."""
         for slot_id, slot in self._slots.items():
             if slot.owner is None and slot_id != keep:
-                if self._spill_bytes and not self._is_spilled(slot.content):
+                if self._spilled.budget_bytes and not self._spilled.holds(slot.content):
                     self._spill(slot_id)
                 self._drop(slot_id)
                 return True
         return False
 
-    def _is_spilled(self, content: Content) -> bool:
-        return any(entry.content.common_prefix(content) == len(content) for entry in self._spilled.values())
-
     def _spill(self, slot_id: SlotId) -> None:
-        content = self._slots[slot_id].content
-        for key in [k for k, e in self._spilled.items() if content.common_prefix(e.content) == len(e.content)]:
-            del self._spilled[key]  # the new entry holds all of it
-        self._spilled[self._next_spill] = _Spilled(
-            Content(content.keys.copy(), content.media), self._store.save(slot_id)
-        )
-        self._next_spill += 1
+        """Save a slot, or as much of its beginning as the budget holds. It is dropped next."""
+        slot = self._slots[slot_id]
+        state = self._store.save(slot_id)
+        while len(state) > self._spilled.budget_bytes:
+            fits = len(slot.content) * self._spilled.budget_bytes // len(state)
+            self._trim(slot_id, _last_boundary(slot.content, min(fits, len(slot.content) - 1)))
+            if len(slot.content) < MIN_RESTORE_GAIN or self._spilled.holds(slot.content):
+                return
+            state = self._store.save(slot_id)
+        self._spilled.add(SpilledPrefix(Content(slot.content.keys.copy(), slot.content.media), state))
         self.num_spills += 1
-        self._bound_spilled()
-
-    def _bound_spilled(self) -> None:
-        while self.spilled_bytes > self._spill_bytes:
-            self._spilled.popitem(last=False)
 
     def _is_inside_another(self, slot_id: SlotId) -> bool:
         """Drops cached slots that this one contains; True if another one contains this one."""

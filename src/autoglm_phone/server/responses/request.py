@@ -182,8 +182,8 @@ class ResponsesRequest(WireModel):
         description=f"Up to {MAX_METADATA} strings under keys of up to {MAX_METADATA_KEY_CHARS} characters; "
         "given back in the response.",
     )
-    user: Label | None = Field(None, description="Given back in the response; nothing else.")
-    safety_identifier: Label | None = Field(None, description="Given back in the response; nothing else.")
+    user: Label | None = Field(None, description="Given back in the response; tells clients at one address apart.")
+    safety_identifier: Label | None = Field(None, description="As `user`, and before it.")
     prompt_cache_key: Label | None = Field(
         None, description="Given back; prefixes are found by their content, whatever the key."
     )

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from autoglm_phone.server.client import client_of
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.convert import read_fields, to_chat_request
 from autoglm_phone.server.ignored import ignored_header
@@ -21,12 +22,14 @@ def chat_routes(services: Services, config: ServerConfig) -> APIRouter:
 
     @router.post("/v1/chat/completions")
     async def create_chat_completion(request: Request) -> Response:
-        wire, ignored = read_fields(await json_object(request), config)
+        body = await json_object(request)
+        wire, ignored = read_fields(body, config)
+        client = client_of(request, body)
         check_ready(services)
         form = AnswerForm(f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), config.model_id)
 
         async def choose() -> Chosen:
-            chat = await to_chat_request(wire, config, services.fetch)
+            chat = await to_chat_request(wire, config, services.fetch, client)
             return Chosen(
                 services.chat.stream(chat),
                 chat.num_choices,

@@ -11,6 +11,8 @@ from autoglm_phone.chat.batch import stream_batch
 from autoglm_phone.chat.chat_request import ChatRequest, RawPrompt
 from autoglm_phone.core.errors import InvalidRequest
 from autoglm_phone.core.ids import TokenId
+from autoglm_phone.core.request import Client
+from autoglm_phone.server.client import client_of
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.convert import check_model, check_tokens, read_body
 from autoglm_phone.server.convert_output import is_constrained, to_grammar
@@ -29,7 +31,9 @@ def completion_routes(services: Services, config: ServerConfig) -> APIRouter:
 
     @router.post("/v1/completions")
     async def create_completion(request: Request) -> Response:
-        wire, ignored = read_body(CompletionRequest, await json_object(request))
+        body = await json_object(request)
+        wire, ignored = read_body(CompletionRequest, body)
+        client = client_of(request, body)
         check_model(wire.model, config)
         prompts = _prompts(wire)
         num_a_prompt = wire.n or 1
@@ -40,7 +44,7 @@ def completion_routes(services: Services, config: ServerConfig) -> APIRouter:
 
         async def choose() -> Chosen:
             grammar = await asyncio.to_thread(to_grammar, wire)
-            requests = [_to_request(wire, prompt, grammar, config) for prompt in prompts]
+            requests = [_to_request(wire, prompt, grammar, config, client) for prompt in prompts]
             return Chosen(
                 stream_batch(services.chat.stream, requests),
                 len(echoes),
@@ -88,7 +92,9 @@ def _echo(prompt: RawPrompt, services: Services) -> str:
     return prompt.text or tokenizer.written(prompt.tokens)
 
 
-def _to_request(wire: CompletionRequest, prompt: RawPrompt, grammar: str, config: ServerConfig) -> ChatRequest:
+def _to_request(
+    wire: CompletionRequest, prompt: RawPrompt, grammar: str, config: ServerConfig, client: Client
+) -> ChatRequest:
     return ChatRequest(
         conversation=prompt,
         sampling=to_sampling(wire, config.default_sampling),
@@ -99,4 +105,5 @@ def _to_request(wire: CompletionRequest, prompt: RawPrompt, grammar: str, config
         grammar=grammar,
         num_choices=wire.n or 1,
         top_logprobs=wire.logprobs,
+        client=client,
     )

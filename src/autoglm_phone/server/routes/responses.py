@@ -9,7 +9,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from autoglm_phone.core.errors import AutoGLMError, InvalidRequest, RequestError
+from autoglm_phone.core.request import Client
 from autoglm_phone.server.answer import Answer
+from autoglm_phone.server.client import client_of
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.convert import to_chat_request
 from autoglm_phone.server.hangup import HungUp, unless_hung_up
@@ -38,22 +40,24 @@ def response_routes(services: Services, config: ServerConfig) -> APIRouter:
 
     @router.post("/v1/responses")
     async def create_response(request: Request) -> Response:
-        asked = read_request(await json_object(request), store, config)
+        body = await json_object(request)
+        asked = read_request(body, store, config)
+        client = client_of(request, body)
         check_ready(services)
         asked_again = asked_fields(asked.request, config.default_sampling)
         form = ResponseForm(new_id(RESPONSE), int(time.time()), config.model_id, asked_again)
         try:
-            return await unless_hung_up(request.receive, _respond(asked, form))
+            return await unless_hung_up(request.receive, _respond(asked, form, client))
         except HungUp:
             _log.info("a client left before its response")
             return Response()  # nobody reads it
 
-    async def _respond(asked: Asked, form: ResponseForm) -> Response:
+    async def _respond(asked: Asked, form: ResponseForm, client: Client) -> Response:
         headers = {"x-request-id": form.id, **ignored_header(asked.ignored)}
         keep = _keeper(store, asked.items, asked.earlier) if asked.request.store is not False else _keep_nothing
         events = ResponseEvents(form, time.time)
         with in_words_of(asked.places):
-            chat = await to_chat_request(asked.wire, config, services.fetch)
+            chat = await to_chat_request(asked.wire, config, services.fetch, client)
             answer = Answer(services.chat.stream(chat))
             try:
                 headers |= dropped_header(await answer.start(config.keep_alive_s))
