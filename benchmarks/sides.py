@@ -34,10 +34,6 @@ class Side:
     kernels: str = ""
     absent: str = ""
 
-    @property
-    def is_ours(self) -> bool:
-        return self.name.startswith(OURS)
-
 
 def chosen(options: argparse.Namespace, gguf: Path, mmproj: Path | None) -> list[Side]:
     """What --sides names, in that order; else all there are, and every variant and checkout asked for."""
