@@ -9,6 +9,9 @@ Further arguments go to every question, after its own.
 import argparse
 import subprocess
 import sys
+from pathlib import Path
+
+from benchmarks.sides import ROOT
 
 QUICK: dict[str, list[str]] = {
     "chat": [],
@@ -28,14 +31,16 @@ QUICK_ARGUMENTS = ["--rounds", "2", "--sides", "autoglm-phone,llama-server"]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=Path, default=ROOT / "build/bench", help="folder for results (build/bench)")
     options, further = parser.parse_known_args()
     questions, common = (QUICK, QUICK_ARGUMENTS) if options.quick else (FULL, [])
     failed = []
     for question, arguments in questions.items():
-        command = [sys.executable, "-m", f"benchmarks.{question}", *common, *arguments, *further]
+        command = [sys.executable, "-m", f"benchmarks.{question}", *common, *arguments]
+        command += ["--out", str(options.out), *further]
         if subprocess.run(command, check=False).returncode:
             failed.append(question)
-    subprocess.run([sys.executable, "-m", "benchmarks.report"], check=True)
+    subprocess.run([sys.executable, "-m", "benchmarks.report", "--results", str(options.out)], check=True)
     if failed:
         sys.exit(f"no figures of: {', '.join(failed)}; see above")
 

@@ -105,6 +105,8 @@ async def _ask(question: Question, options: argparse.Namespace) -> None:
                     print(f"{question.name}, round {number + 1}, {name}: {json.dumps(taken.values)}", flush=True)
             for name, (_, pid) in open_sides.items():
                 notes[name]["resident_mb"] = round(resident_bytes(pid) / 1e6)
+    if not any(rounds.values()):
+        raise SystemExit(f"{question.name}: no side was measured: {json.dumps(notes, ensure_ascii=False)}")
     record = to_record(question.name, question.title, options.model, question.wanted, notes, rounds)
     target = save(record, options.out)
     print(f"{question.name}: written to {target}", flush=True)
