@@ -9,7 +9,7 @@ BIN := $(AUTOGLM_VENV)/bin
 SETUP := sh scripts/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check fix bench lock docs tools parts
+.PHONY: help serve test test-all check fix bench bench-full lock docs tools parts
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -35,8 +35,11 @@ fix: tools ## what a machine can mend: format, lint, generated docs
 	$(BIN)/ruff check --fix .
 	$(BIN)/python -m autoglm_phone.cli.docs
 
-bench: tools parts ## our server beside llama.cpp's own, interleaved (ARGS="--rounds 5")
-	$(BIN)/python -m benchmarks.serve --gguf "$$($(BIN)/autoglm-phone models where autoglm-phone-nano --module text)" $(ARGS)
+bench: tools parts ## our server beside llama.cpp's own, under 20 minutes; writes docs/performance.md
+	$(BIN)/python -m benchmarks.all --quick $(ARGS)
+
+bench-full: tools parts ## the same with every question and five rounds: hours (ARGS="--model autoglm-phone-nano-plus")
+	$(BIN)/python -m benchmarks.all $(ARGS)
 
 docs: tools ## write the generated pages anew
 	$(BIN)/python -m autoglm_phone.cli.docs
