@@ -62,7 +62,7 @@ def ours(
     commit = _output(["git", "-C", str(checkout), "describe", "--always", "--dirty"]).strip()
     name = f"{OURS} @ {commit}" if is_checkout else f"{OURS} {variant}".strip()
     doctor = _output([python, "-m", "autoglm_phone.cli.main", "doctor", "--model", model], environment)
-    kernels = re.search(r"kernels: (.*)", doctor)
+    kernels = re.search(r"llama\.cpp kernels (.*)", doctor)
     version = re.search(r"autoglm-phone (\S+),", doctor)
     library = re.search(r"xllamacpp (\S+?)(,|$)", doctor, re.MULTILINE)
     serve = [python, "-m", "autoglm_phone.cli.main", "serve", "--model", model, *extra.split(), *variant.split()]
