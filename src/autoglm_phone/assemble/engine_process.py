@@ -46,7 +46,7 @@ def main(channel: ChildSocket, config_json: bytes) -> None:
         ),
         library,
     )
-    warm_up(backend, min(config.engine.prefill_chunk_idle, config.engine.max_model_len))
+    warm_up(backend, config.engine.warm_up_tokens)
     loaded_bytes = resident_bytes() - before_bytes
     channel.send(encode(EngineFacts(loaded_bytes, backend.trained_window, library.kernels())))
     channel.send_ready()

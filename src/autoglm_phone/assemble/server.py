@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import logging.config
 import os
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,10 +20,13 @@ from autoglm_phone.assemble import engine_process
 from autoglm_phone.assemble.banner import banner
 from autoglm_phone.assemble.engine_process import EngineProcessConfig
 from autoglm_phone.assemble.media_process import MediaProcessConfig, SpeechConfig, VisionConfig, media_door
+from autoglm_phone.assemble.memory import check_fits, estimate, measured
 from autoglm_phone.backends.llama_cpp.kernels.installed import NativeKernels
 from autoglm_phone.chat.chat_service import ChatService
 from autoglm_phone.chat.prompt_builder import PromptBuilder, PromptConfig
 from autoglm_phone.chat.transcription import TranscriptionService
+from autoglm_phone.core.errors import BundleError
+from autoglm_phone.core.memory import MemoryEstimate, MemoryReport
 from autoglm_phone.core.module import Modality, ModuleInfo
 from autoglm_phone.engine.config import EngineConfig
 from autoglm_phone.engine.process_engine import ProcessEngine
@@ -34,7 +39,7 @@ from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.metrics import ServerMetrics
 from autoglm_phone.server.run import serve
 from autoglm_phone.server.services import Decoder, Services
-from autoglm_phone.settings import Resolved, Settings, resolve, this_machine
+from autoglm_phone.settings import Hardware, Resolved, Settings, resolve, this_machine
 from autoglm_phone.text.chat_template import ChatTemplate
 from autoglm_phone.text.tokenizer import Tokenizer
 from autoglm_phone.weights.bundle import Bundle
@@ -76,12 +81,35 @@ def run(settings: Settings, progress: Progress = silent) -> int:
     set_up_logging(settings.log_level)
     store = Store(cache_home(os.environ), say=log.info)
     bundle = chosen_bundle(store, settings)
-    resolved = resolve(settings, this_machine(), bundle.max_model_len)
+    machine = this_machine()
+    resolved = resolve(settings, machine, bundle.max_model_len)
     log.info("resolved settings: %s", resolved)
     located = store.locate(bundle, progress)
+    memory = checked_memory(settings, resolved, bundle, located, machine)
     config = server_config(settings, resolved, bundle)
-    serve(make_app(settings, resolved, bundle, located, config), config)
+    serve(make_app(settings, resolved, bundle, located, config, memory), config)
     return 0
+
+
+def checked_memory(
+    settings: Settings, resolved: Resolved, bundle: Bundle, located: Located, machine: Hardware
+) -> MemoryReport:
+    """The estimate; SetupError if the machine is too small for it. A file that it cannot be made from is served."""
+    found: MemoryEstimate | None = None
+    try:
+        found = estimate_memory(settings, resolved, located)
+    except BundleError as error:
+        log.warning("the memory that %s will take is not known: %s", bundle.id, error)
+    if found is not None and settings.check_memory:
+        check_fits(found, machine.memory_bytes, bundle.id)
+    return MemoryReport(found, machine.memory_bytes, {})
+
+
+def estimate_memory(settings: Settings, resolved: Resolved, located: Located) -> MemoryEstimate:
+    """What serving these modules will take, without loading them. Raises BundleError if the decoder does not say."""
+    has_native_kernels = kernels_for(settings, located["text"]) is not None
+    caches = resolved.spill_bytes, int(settings.media_cache_bytes)
+    return estimate(located, engine_config(settings, resolved), caches, has_native_kernels=has_native_kernels)
 
 
 def set_up_logging(level: str) -> None:
@@ -97,8 +125,15 @@ def chosen_bundle(store: Store, settings: Settings) -> Bundle:
     return store.find(settings.model).with_only([modality for modality, is_on in wanted.items() if is_on])
 
 
-def make_app(settings: Settings, resolved: Resolved, bundle: Bundle, located: Located, config: ServerConfig) -> FastAPI:
-    """The app; its lifespan starts and stops the processes."""
+def make_app(
+    settings: Settings,
+    resolved: Resolved,
+    bundle: Bundle,
+    located: Located,
+    config: ServerConfig,
+    memory: MemoryReport,
+) -> FastAPI:
+    """The app; its lifespan starts and stops the processes. memory: as it was before they were there."""
     processes = Processes(make_engine(settings, resolved, located["text"]), make_media(settings, resolved, located))
     metrics = ServerMetrics()
     modules = partial(module_infos, located, processes)
@@ -111,6 +146,7 @@ def make_app(settings: Settings, resolved: Resolved, bundle: Bundle, located: Lo
         engine=processes.engine,
         media=processes.media,
         modules=modules,
+        memory=partial(memory_now, memory, processes),
         fetch=partial(fetch_media, policy=FetchPolicy(settings.allow_media_urls, int(settings.max_body_bytes))),
         metrics=metrics,
         transcriptions=TranscriptionService(processes.media, metrics),
@@ -133,8 +169,8 @@ def make_app(settings: Settings, resolved: Resolved, bundle: Bundle, located: Lo
     return create_app(services, config, lifespan)
 
 
-def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> ProcessEngine:
-    config = EngineConfig(
+def engine_config(settings: Settings, resolved: Resolved) -> EngineConfig:
+    return EngineConfig(
         max_model_len=resolved.max_model_len,
         kv_tokens=settings.kv_tokens,
         max_running=settings.max_running,
@@ -146,9 +182,16 @@ def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> 
         prefill_chunk_idle=settings.prefill_chunk_idle,
         step_target_s=settings.step_target_ms / 1000,
     )
-    kernels = None
-    if settings.native_kernels:
-        kernels = NativeKernels(cache_home(os.environ)).plugin_for(text.spec.files[0].digest)
+
+
+def kernels_for(settings: Settings, text: LocatedModule) -> Path | None:
+    """The plugin that has been built and tried for this decoder, if it is wanted."""
+    return NativeKernels(cache_home(os.environ)).plugin_for(text.spec.digest) if settings.native_kernels else None
+
+
+def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> ProcessEngine:
+    config = engine_config(settings, resolved)
+    kernels = kernels_for(settings, text)
     process_config = EngineProcessConfig(
         str(text.files[0]), resolved.threads, config, str(kernels) if kernels is not None else None
     )
@@ -197,6 +240,11 @@ def make_chat(
         ),
     )
     return ChatService(processes.engine, processes.media, builder, tokenizer, metrics)
+
+
+def memory_now(before: MemoryReport, processes: Processes) -> MemoryReport:
+    media = processes.media.status().pid if processes.media is not None else None
+    return dataclasses.replace(before, measured=measured({"engine": processes.engine.status().pid, "media": media}))
 
 
 def module_infos(located: Located, processes: Processes) -> Sequence[ModuleInfo]:

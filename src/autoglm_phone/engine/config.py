@@ -46,5 +46,10 @@ class EngineConfig:
         return max(self.max_running + self.max_cached, self.max_seats)
 
     @property
+    def warm_up_tokens(self) -> int:
+        """Prompt tokens of the first step, which is computed before any request is taken."""
+        return min(self.prefill_chunk_idle, self.max_model_len)
+
+    @property
     def max_step_tokens(self) -> int:
         return max(self.prefill_chunk or MAX_CHUNK, self.prefill_chunk_idle) + self.max_seats
