@@ -9,7 +9,7 @@ A block of `Qn_0` has a half-precision scale d and codes around zero (d * code);
 integers times d (and dmin).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -91,9 +91,8 @@ def _q2_k(blocks: Bytes) -> Floats:
 
 
 def _q3_k(blocks: Bytes) -> Floats:
-    high = (blocks[:, None, :32] >> np.arange(8, dtype=np.uint8)[:, None]) & 1  # (B, 8, 32): third bits
-    low = _crumbs(blocks[:, 32:96])
-    codes = _signed(low | (high << 2), 4).reshape(-1, 16, 16)
+    joined = _joined(_crumbs(blocks[:, 32:96]), _single_bits(blocks[:, :32]), 2)
+    codes = _signed(joined, 4).reshape(-1, 16, 16)
     scale = _half(blocks, 108) * _signed(_sixes(blocks[:, 96:108]), 32)
     return (scale[..., None] * codes).reshape(-1, K_BLOCK)
 
@@ -103,14 +102,12 @@ def _q4_k(blocks: Bytes) -> Floats:
 
 
 def _q5_k(blocks: Bytes) -> Floats:
-    high = (blocks[:, None, 16:48] >> np.arange(8, dtype=np.uint8)[:, None]) & 1  # (B, 8, 32): fifth bits
-    return _scaled_and_shifted(blocks, _group_nibbles(blocks[:, 48:176]) | (high << 4))
+    return _scaled_and_shifted(blocks, _joined(_group_nibbles(blocks[:, 48:176]), _single_bits(blocks[:, 16:48]), 4))
 
 
 def _q6_k(blocks: Bytes) -> Floats:
-    low, high = blocks[:, :128].reshape(-1, 2, 1, 64), blocks[:, 128:192]
-    low = ((low >> np.array([[0], [4]], np.uint8)) & 15).reshape(-1, 8, 32)  # two halves of four groups each
-    codes = _signed(low | (_crumbs(high) << 4), 32).reshape(-1, 16, 16)
+    low = _bits(blocks[:, :128].reshape(-1, 2, 1, 64), (0, 4), 15).reshape(-1, 8, 32)  # two halves of four groups each
+    codes = _signed(_joined(low, _crumbs(blocks[:, 128:192]), 4), 32).reshape(-1, 16, 16)
     scale = _half(blocks, 208) * blocks[:, 192:208].view(np.int8).astype(np.float32)
     return (scale[..., None] * codes).reshape(-1, K_BLOCK)
 
@@ -142,32 +139,47 @@ def _signed(codes: Bytes, zero: int) -> Floats:
 
 
 def _nibbles(packed: Bytes) -> Bytes:
-    """(B, 16) -> (B, 32): the low halves of all bytes, then the high ones."""
+    """(B, N) -> (B, 2 N): the low halves of all bytes, then the high ones."""
     return np.concatenate((packed & 15, packed >> 4), axis=1)
+
+
+def _bits(packed: Bytes, shifts: Iterable[int], mask: int) -> Bytes:
+    """(..., 1, N) -> (..., shifts, N): of each byte the masked bits behind every shift."""
+    column = np.array(list(shifts), np.uint8)[:, None]
+    found: Bytes = np.bitwise_and(np.right_shift(packed, column), np.uint8(mask))
+    return found
+
+
+def _joined(low: Bytes, high: Bytes, num_low_bits: int) -> Bytes:
+    codes: Bytes = np.bitwise_or(low, np.left_shift(high, np.uint8(num_low_bits)))
+    return codes
 
 
 def _fives(packed: Bytes) -> Bytes:
     """(B, 20) -> (B, 32): a fifth bit of each code, then the nibbles."""
     high = np.unpackbits(packed[:, :4], axis=1, bitorder="little")
-    return _nibbles(packed[:, 4:]) | (high << 4)
+    return _joined(_nibbles(packed[:, 4:]), high, 4)
 
 
 def _crumbs(packed: Bytes) -> Bytes:
     """(B, 32 or 64) -> (B, 4 or 8, 32): of each 32 bytes first all lowest two bits, then the next two, ..."""
-    shifts = np.array([[0], [2], [4], [6]], np.uint8)
-    return ((packed.reshape(len(packed), -1, 1, 32) >> shifts) & 3).reshape(len(packed), -1, 32)
+    return _bits(packed.reshape(len(packed), -1, 1, 32), (0, 2, 4, 6), 3).reshape(len(packed), -1, 32)
+
+
+def _single_bits(packed: Bytes) -> Bytes:
+    """(B, 32) -> (B, 8, 32): first all lowest bits, then the next ones, ..."""
+    return _bits(packed[:, None], range(8), 1)
 
 
 def _group_nibbles(packed: Bytes) -> Bytes:
     """(B, 128) -> (B, 8, 32): of each 32 bytes the low halves, then the high ones."""
-    return ((packed.reshape(-1, 4, 1, 32) >> np.array([[0], [4]], np.uint8)) & 15).reshape(-1, 8, 32)
+    return _bits(packed.reshape(-1, 4, 1, 32), (0, 4), 15).reshape(-1, 8, 32)
 
 
 def _sixes(packed: Bytes) -> Bytes:
     """(B, 12) -> (B, 16): Q3_K's scales; four low bits of each in eight bytes, two high bits in four."""
-    low = np.concatenate((packed[:, :8] & 15, packed[:, :8] >> 4), axis=1)
-    high = (packed[:, None, 8:] >> np.array([[0], [2], [4], [6]], np.uint8)) & 3  # (B, 4, 4)
-    return low | (high.reshape(-1, 16) << 4)
+    high = _bits(packed[:, None, 8:], (0, 2, 4, 6), 3)  # (B, 4, 4)
+    return _joined(_nibbles(packed[:, :8]), high.reshape(-1, 16), 4)
 
 
 def _scaled_and_shifted(blocks: Bytes, codes: Bytes) -> Floats:

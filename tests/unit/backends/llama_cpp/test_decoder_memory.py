@@ -16,7 +16,7 @@ from autoglm_phone.weights.gguf_tensors import GgufTensors, read_tensors
 Q = gguf.GGMLQuantizationType
 SIZES = StepSizes(kv_tokens=2048, max_slots=24, max_step_tokens=138, warm_up_tokens=128, max_outputs=10)
 # AutoGLM-Phone-9B's: 40 layers, 2 of 32 heads keep keys and values of 128 numbers each.
-NINE_B = {
+NINE_B: dict[str, Any] = {
     "block_count": 40,
     "embedding_length": 4096,
     "feed_forward_length": 13696,
