@@ -140,6 +140,7 @@ def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> 
         max_waiting=settings.max_waiting,
         max_cached=settings.max_cached,
         idle_kv_tokens=settings.idle_kv_tokens,
+        speculation=settings.speculation,
         spill_bytes=int(settings.spill_bytes),  # msgspec knows no ByteSize
         prefill_chunk=resolved.prefill_chunk,
         prefill_chunk_idle=settings.prefill_chunk_idle,

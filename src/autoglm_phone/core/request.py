@@ -1,7 +1,8 @@
 """A request as the engine sees it, and what comes back: tokens, never text."""
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Literal, Protocol
 
 from autoglm_phone.core.ids import RequestId, TokenId
@@ -81,12 +82,19 @@ class TokenEvent:
     logprobs: tuple[TokenLogprobs, ...] = ()
     error: str = ""
 
+    def one_by_one(self) -> "Iterator[TokenEvent]":
+        """The same as events of at most one token each."""
+        for token, logprobs in zip_longest(self.tokens[:-1], self.logprobs[:-1]):
+            yield replace(self, tokens=(token,), finish=None, logprobs=() if logprobs is None else (logprobs,))
+        yield replace(self, tokens=self.tokens[-1:], logprobs=self.logprobs[-1:])
+
 
 @dataclass(frozen=True)
 class EngineStatus:
     """What /health and /metrics tell about the engine.
 
     state "failed" means that it could not be loaded; `error` says why and it is tried again.
+    tokens_forced counts, in this life of the engine, what a grammar left no choice about.
     """
 
     state: Literal["loading", "ready", "failed"]
@@ -98,6 +106,7 @@ class EngineStatus:
     kv_tokens_cached: int = 0
     kv_tokens_total: int = 0
     restarts: int = 0
+    tokens_forced: int = 0
 
 
 class EngineDoor(Protocol):

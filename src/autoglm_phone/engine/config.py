@@ -19,6 +19,7 @@ class EngineConfig:
     prefill_chunk      prompt tokens a step while others decode; None adapts it to `step_target_s`
     prefill_chunk_idle prompt tokens a step while nobody decodes
     step_target_s      longest that a running stream should wait for a chunk of prompt, when prefill_chunk is None
+    speculation        compute tokens before they are drawn, where they are forced; answers stay the same
     """
 
     max_model_len: int = 8192
@@ -31,6 +32,7 @@ class EngineConfig:
     prefill_chunk: int | None = None
     prefill_chunk_idle: int = 128
     step_target_s: float = 0.09
+    speculation: bool = True
 
     def __post_init__(self) -> None:
         if self.max_model_len > self.kv_tokens:

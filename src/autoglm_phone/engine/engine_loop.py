@@ -61,6 +61,7 @@ class EngineLoop:
             kv_tokens_used=scheduler.kv.num_used,
             kv_tokens_cached=scheduler.kv.num_idle,
             kv_tokens_total=self._config.kv_tokens,
+            tokens_forced=scheduler.num_forced,
         )
 
     def check_invariants(self) -> None:

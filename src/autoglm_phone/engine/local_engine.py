@@ -43,6 +43,7 @@ class LocalEngine:
             kv_tokens_used=load.kv_tokens_used,
             kv_tokens_cached=load.kv_tokens_cached,
             kv_tokens_total=load.kv_tokens_total,
+            tokens_forced=load.tokens_forced,
         )
 
     async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:

@@ -1,8 +1,9 @@
 """Scheduler: plans each step and takes its result. No clock, thread or tensor inside.
 
-A step holds one token of every decoding sequence and one chunk of prompts, oldest request first. When the KV cache
-is full the newest sequence is preempted: it goes back to the head of the queue and is computed again later, from
-whatever of its prefix is still cached.
+A step holds one token of every decoding sequence and one chunk of prompts, oldest request first. Tokens that a grammar
+has forced are computed beside the one drawn before them, out of the same chunk. When the KV cache is full the newest
+sequence is preempted: it goes back to the head of the queue and is computed again later, from whatever of its prefix
+is still cached.
 """
 
 from collections import deque
@@ -46,6 +47,7 @@ class Scheduler:
         self._waiting: deque[Sequence] = deque()
         self._running: list[Sequence] = []  # oldest first
         self.num_preemptions = 0
+        self.num_forced = 0
 
     @property
     def num_running(self) -> int:
@@ -64,7 +66,8 @@ class Scheduler:
         assert len(request.prompt) > 0
         assert len(request.prompt) + request.max_tokens <= self._config.max_model_len
         self._backend.start_sampling(request)
-        self._waiting.append(Sequence(request))
+        speculates = self._config.speculation and request.top_logprobs is None  # there is one logprob a step
+        self._waiting.append(Sequence(request, speculates))
 
     def abort(self, request_id: RequestId) -> None:
         """Forget a request; what it computed stays as a cached prefix. Unknown ids are ignored."""
@@ -74,9 +77,9 @@ class Scheduler:
     def plan(self) -> PlannedStep:
         """Choose what the next step computes; empty while all that is left waits for its grammar."""
         self._admit()
-        parts = self._decode_parts()
-        num_decoding = len(parts)
-        parts += self._prefill_parts(self._chunk_policy.size(num_decoding))
+        budget = self._chunk_policy.size(sum(sequence.is_decoding for sequence in self._running))
+        parts = self._decode_parts(budget)
+        parts += self._prefill_parts(budget - sum(count - 1 for _, count in parts))
         # Somebody's room may have been taken from a sequence that had already been given a part.
         parts = [(sequence, count) for sequence, count in parts if sequence.slot is not None]
         num_decoding = sum(sequence.is_decoding for sequence, _ in parts)
@@ -87,6 +90,7 @@ class Scheduler:
     def commit(self, planned: PlannedStep, result: StepResult) -> list[tuple[RequestId, TokenEvent]]:
         """Take the drawn tokens: events for those that got one or ended. These leave their prefix cached."""
         events = []
+        self.num_forced += result.num_forced
         for sequence, count in planned.parts:
             sequence.num_computed += count
             event = _event(sequence, result)
@@ -123,8 +127,15 @@ class Scheduler:
         """Prompt tokens of admitted sequences that have no cells yet."""
         return sum(sequence.num_uncomputed for sequence in self._running)
 
-    def _decode_parts(self) -> list[tuple[Sequence, int]]:
-        return [(s, 1) for s in list(self._running) if s.is_decoding and self._make_room(s, 1)]
+    def _decode_parts(self, budget: int) -> list[tuple[Sequence, int]]:
+        """One token each, and of those that were forced as many more as the chunk has room for."""
+        parts = []
+        for sequence in [s for s in self._running if s.is_decoding]:
+            count = min(sequence.num_uncomputed, 1 + budget)
+            if self._make_room(sequence, count):
+                parts.append((sequence, count))
+                budget -= count - 1
+        return parts
 
     def _prefill_parts(self, budget: int) -> list[tuple[Sequence, int]]:
         parts = []
@@ -150,6 +161,7 @@ class Scheduler:
     def _preempt(self, sequence: Sequence) -> None:
         assert len(self._running) > 1, "one sequence always fits: the window is no larger than the cache"
         assert sequence.slot is not None
+        self.kv.rewind(sequence.slot, sequence.num_computed)  # it may have been given a part of this step already
         self.kv.detach(sequence.slot)
         sequence.slot, sequence.num_computed = None, 0
         self._running.remove(sequence)
@@ -171,14 +183,16 @@ def _event(sequence: Sequence, result: StepResult) -> TokenEvent | None:
     if request_id in result.failed:
         return TokenEvent((), "stop", sequence.cached_tokens, error=result.failed[request_id])
     has_ended = request_id in result.ended
-    token = result.sampled.get(request_id)
-    if token is None:
+    tokens = result.sampled.get(request_id, ())
+    if not tokens:
         return TokenEvent((), "stop", sequence.cached_tokens) if has_ended else None
     before = sequence.num_generated
-    finish: FinishReason | None = sequence.append(token)
+    finish: FinishReason | None = None
+    for token in tokens:
+        assert finish is None, "nothing is given behind the end"
+        finish = sequence.append(token)
     if has_ended:
         finish = "stop"  # also where it just fits max_tokens
-    if sequence.num_generated == before:
-        return TokenEvent((), finish, sequence.cached_tokens)
-    told = result.logprobs.get(request_id)
-    return TokenEvent((token,), finish, sequence.cached_tokens, logprobs=() if told is None else (told,))
+    counted = tokens[: sequence.num_generated - before]
+    told = result.logprobs.get(request_id) if counted else None
+    return TokenEvent(counted, finish, sequence.cached_tokens, logprobs=() if told is None else (told,))

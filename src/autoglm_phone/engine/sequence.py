@@ -11,15 +11,20 @@ from autoglm_phone.core.ids import SlotId, TokenId
 from autoglm_phone.core.request import FinishReason, Request
 from autoglm_phone.engine.kv.content import UNDER_EMBEDDING, Content, MediaKey
 
+MAX_JUMP = 64  # tokens; each costs a mask of 0.1 ms while everybody waits
+
 
 @dataclass(eq=False)
 class Sequence:
     """tokens of the prompt and the answer so far, and how many of them the slot holds.
 
-    num_computed positions lie in the KV cache; with one left over the sequence decodes, with more it prefills.
+    num_computed positions lie in the KV cache. The sequence prefills its prompt; where only tokens of the answer are
+    left over it decodes, mostly one at a time, and several where a grammar forced them.
+    speculates: tokens may come without a step of their own; the answer is the same.
     """
 
     request: Request
+    speculates: bool = False
     slot: SlotId | None = None
     num_computed: int = 0
     num_generated: int = 0
@@ -46,7 +51,7 @@ class Sequence:
 
     @property
     def is_decoding(self) -> bool:
-        return self.slot is not None and self.num_generated > 0 and self.num_uncomputed == 1
+        return self.slot is not None and self.num_generated > 0 and self.num_computed >= len(self.request.prompt)
 
     @property
     def content(self) -> Content:
@@ -66,7 +71,10 @@ class Sequence:
         for span in self.request.prompt.embeds:
             if span.start <= low < span.start + len(span.embeddings):
                 embeddings = span.embeddings[low - span.start : high - span.start]
-        return StepItem(slot, low, tokens, embeddings, self.request.id if high == len(self) else None)
+        if high < len(self):
+            return StepItem(slot, low, tokens, embeddings)
+        most = min(MAX_JUMP, self.request.max_tokens - self.num_generated) if self.speculates else 1
+        return StepItem(slot, low, tokens, embeddings, self.request.id, most)
 
     def append(self, token: TokenId) -> FinishReason | None:
         """Take a drawn token; tells whether the answer ends with it. A stop token ends it and is not counted."""

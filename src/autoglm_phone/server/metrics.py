@@ -109,6 +109,9 @@ class _EngineCollector(Collector):
             cached=status.kv_tokens_cached,
             total=status.kv_tokens_total,
         )
+        yield CounterMetricFamily(
+            "autoglm_tokens_forced", "Generated tokens that a grammar left no choice about", status.tokens_forced
+        )
 
 
 class _MediaCollector(Collector):

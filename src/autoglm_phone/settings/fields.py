@@ -87,6 +87,9 @@ class Settings(BaseModel):
         ge=0,
         description="Memory for prefixes moved out of the KV cache; 0 forgets them instead",
     )
+    speculation: bool = Field(
+        default=True, description="Compute likely next tokens ahead where that is faster; answers stay the same"
+    )
 
     # Pictures and sounds
     media_threads: AtLeastOne | Auto = Field(

@@ -1,6 +1,7 @@
 """The scheduler over the fake backend: exact texts whatever shares the batch, the cache or the memory."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,9 @@ GREEDY = SamplingParams(temperature=0.0)
 VOCABULARY = 50
 
 
-def small_config(*, cache: bool = True, kv_tokens: int = 64, spill_bytes: int = 400) -> EngineConfig:
+def small_config(
+    *, cache: bool = True, kv_tokens: int = 64, spill_bytes: int = 400, speculation: bool = True
+) -> EngineConfig:
     return EngineConfig(
         max_model_len=40,
         kv_tokens=kv_tokens,
@@ -33,6 +36,7 @@ def small_config(*, cache: bool = True, kv_tokens: int = 64, spill_bytes: int = 
         spill_bytes=spill_bytes if cache else 0,
         prefill_chunk=4,
         prefill_chunk_idle=6,
+        speculation=speculation,
     )
 
 
@@ -52,11 +56,12 @@ class ScriptedBackend(FakeBackend):
         result = super().step(plan)
         drawn = {request: token for request, token in result.sampled.items() if request not in self.failing}
         failed = result.failed | {request: self.failing[request] for request in result.sampled.keys() - drawn.keys()}
-        return StepResult(drawn, result.logprobs, failed, result.ended | (self.ending & drawn.keys()))
+        return replace(result, sampled=drawn, failed=failed, ended=result.ended | (self.ending & drawn.keys()))
 
 
 class Rig:
     def __init__(self, config: EngineConfig) -> None:
+        self.config = config
         self.backend = ScriptedBackend(config)
         self.scheduler = Scheduler(config, self.backend, ChunkPolicy(config))
         self.texts: dict[RequestId, list[TokenId]] = {}
@@ -73,7 +78,7 @@ class Rig:
 
     def step(self) -> None:
         planned = self.scheduler.plan()
-        assert planned.plan.items, "there is work, so there is a step"
+        assert 0 < planned.plan.num_tokens <= self.config.max_step_tokens, "there is work, so there is a step"
         for request_id, event in self.scheduler.commit(planned, self.backend.step(planned.plan)):
             self.texts[request_id] += event.tokens
             self.events[request_id].append(event)
@@ -94,7 +99,8 @@ def make_request(
 
 
 def alone(request: Request) -> list[TokenId]:
-    rig = Rig(small_config(cache=False))
+    """The text of a request that nothing is shared with and nothing is computed ahead for."""
+    rig = Rig(small_config(cache=False, speculation=False))
     rig.add(request)
     rig.run()
     return rig.texts[request.id]
@@ -240,7 +246,8 @@ def test_an_aborted_request_is_gone_before_the_next_step() -> None:
 
 
 BYTES_33_TO_47 = LLMatcher.grammar_from_regex("[!-/]{4,12}")
-grammars = st.sampled_from(["", BYTES_33_TO_47, LLMatcher.grammar_from_regex("(#%?)+!")])
+FORM = LLMatcher.grammar_from_regex(r'(!first="[#-&]{1,2}", |second: -?[0-9]{1,3};){1,4}')
+grammars = st.sampled_from(["", BYTES_33_TO_47, LLMatcher.grammar_from_regex("(#%?)+!"), FORM])
 
 
 @given(st.lists(st.tuples(prompts(), st.integers(1, 15), samplings, grammars), min_size=1, max_size=6))
@@ -266,6 +273,55 @@ def test_a_preempted_answer_goes_on_in_its_grammar() -> None:
     assert rig.scheduler.num_preemptions > 0
     assert [len(text) for text in rig.texts.values()] == [18] * 3
     assert all(33 <= token <= 47 for text in rig.texts.values() for token in text)
+
+
+def test_what_a_grammar_forces_takes_no_step_of_its_own() -> None:
+    text = b'{"element": [5, 5]}'
+    grammar = LLMatcher.grammar_from_regex(r'\{"element": \[[5-6], [5-6]\]\}')
+    counts = {}
+    for speculation in (True, False):
+        rig = Rig(small_config(speculation=speculation))
+        rig.add(make_request("r", Prompt(tokens(1)), 39, grammar=grammar))
+        rig.run()
+        counts[speculation] = len(rig.events[RequestId("r")]), rig.scheduler.num_forced
+        assert bytes(rig.texts[RequestId("r")]).replace(b"6", b"5") == text
+        assert rig.finished == {RequestId("r"): "stop"}
+    assert counts == {True: (3, len(text) - 3), False: (len(text), 0)}
+
+
+@pytest.mark.parametrize("max_tokens", [1, 2, 5, 6, 7])
+def test_a_forced_text_is_cut_at_max_tokens(max_tokens: int) -> None:
+    rig = Rig(small_config())
+    rig.add(make_request("r", Prompt(tokens(1)), max_tokens, grammar=LLMatcher.grammar_from_regex("abcdef")))
+    rig.run()
+    assert bytes(rig.texts[RequestId("r")]) == b"abcdef"[:max_tokens]
+    assert rig.finished == {RequestId("r"): "length" if max_tokens < 6 else "stop"}
+
+
+def test_a_running_stream_gets_its_tokens_while_another_computes_what_was_forced() -> None:
+    rig = Rig(small_config())
+    rig.add(make_request("stream", Prompt(tokens(3)), 12))
+    rig.add(make_request("forced", Prompt(tokens(4)), 30, grammar=LLMatcher.grammar_from_regex("a{20}[bc]d{5}")))
+    rig.step()
+    assert len(rig.texts[RequestId("forced")]) == 20
+    steps = 0
+    while len(rig.texts[RequestId("forced")]) == 20:
+        before = len(rig.texts[RequestId("stream")])
+        rig.step()
+        steps += 1
+        assert len(rig.texts[RequestId("stream")]) == before + 1
+    assert steps == 4, "twenty positions in chunks of four, each beside the one that is computed anyway"
+    rig.run()
+    assert len(rig.texts[RequestId("forced")]) == 26
+
+
+def test_who_asks_for_logprobs_gets_one_a_token_of_a_forced_text() -> None:
+    rig = Rig(small_config())
+    grammar = LLMatcher.grammar_from_regex("abc")
+    asked = Request(RequestId("asked"), Prompt(tokens(1)), GREEDY, 9, grammar=grammar, top_logprobs=1)
+    rig.add(asked)
+    rig.run()
+    assert [(len(event.tokens), len(event.logprobs)) for event in rig.events[asked.id]] == [(1, 1)] * 3
 
 
 def test_a_complete_answer_ends_with_stop_even_at_its_last_token() -> None:

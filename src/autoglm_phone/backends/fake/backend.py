@@ -66,36 +66,38 @@ class FakeBackend:
         self.num_computed = 0
 
     def step(self, plan: StepPlan) -> StepResult:
-        sampled, logprobs, failed, ended = {}, {}, {}, set()
+        sampled, logprobs, failed, ended, num_forced = {}, {}, {}, set(), 0
         for item in plan.items:
             self._fill(item)
             if (request_id := item.sample_for) is None:
                 continue
             sampler = self._samplers[request_id]
             try:
-                token, is_last = self._draw(item.slot, sampler)
+                tokens, is_last = self._draw(item.slot, sampler, item.max_sampled)
             except GrammarFailed as error:
                 failed[request_id] = str(error)
                 continue
             if is_last:
                 ended.add(request_id)
-            if token is not None:
-                sampled[request_id] = token
+            if tokens:
+                sampled[request_id] = tokens
+                num_forced += len(tokens) - 1
                 if sampler.request.top_logprobs is not None:
-                    logprobs[request_id] = made_up_logprobs(token, sampler.request.top_logprobs)
-        return StepResult(sampled, logprobs, failed, frozenset(ended))
+                    logprobs[request_id] = made_up_logprobs(tokens[0], sampler.request.top_logprobs)
+        return StepResult(sampled, logprobs, failed, frozenset(ended), num_forced)
 
-    def _draw(self, slot: SlotId, sampler: _Sampler) -> tuple[TokenId | None, bool]:
-        """The token, and whether the answer's grammar is complete with it; None if it was complete before."""
+    def _draw(self, slot: SlotId, sampler: _Sampler, max_tokens: int) -> tuple[tuple[TokenId, ...], bool]:
+        """The token, those that are forced behind it, and whether the answer's grammar is complete with them."""
         params = sampler.request.sampling
         token = _biased(self._choose([cell.value for cell in self._slots[slot]], params), params)
         if sampler.grammar is None:
-            return token, False
+            return (token,), False
         logits = np.zeros(VOCAB_SIZE, dtype=np.float32)
         if not sampler.grammar.limit(logits):
-            return None, True
+            return (), True
         token = nearest_allowed(token, np.flatnonzero(logits == 0), tuple(sampler.request.stop_tokens))
-        return token, sampler.grammar.take(token)
+        sampler.grammar.take(token)
+        return (token, *sampler.grammar.take_forced(max_tokens - 1)), sampler.grammar.is_complete
 
     def _fill(self, item: StepItem) -> None:
         slot = self._slots[item.slot]

@@ -74,27 +74,30 @@ class LlamaCppBackend:
     def step(self, plan: StepPlan) -> StepResult:
         """Compute all items in one call, then draw the tokens that were asked for."""
         self._lib.llama_batch_ext_clear(self._batch)
-        outputs = {item.sample_for: self._add(item) for item in plan.items}
-        outputs.pop(None, None)
+        outputs = [(item, self._add(item)) for item in plan.items]
         if (code := self._lib.llama_process(self.context, PROCESS_TYPE_DECODE, self._batch)) != 0:
             raise StepFailed(f"llama_process gave {code} for {plan.num_tokens} tokens: {self._library.last_warning}")
-        return self._drawn({request: index for request, index in outputs.items() if request})
+        return self._drawn(outputs)
 
-    def _drawn(self, outputs: dict[RequestId, int]) -> StepResult:
-        sampled, logprobs, failed, ended = {}, {}, {}, set()
-        for request, index in outputs.items():
+    def _drawn(self, outputs: list[tuple[StepItem, int]]) -> StepResult:
+        """Draw for the items that want it, each behind its batch entry."""
+        sampled, logprobs, failed, ended, num_forced = {}, {}, {}, set(), 0
+        for item, index in outputs:
+            if (request := item.sample_for) is None:
+                continue
             try:
-                drawn = self._draws[request].draw(self, index)
+                drawn = self._draws[request].draw(self, index, item.max_sampled)
             except GrammarFailed as error:
                 failed[request] = f"the answer's form: {error}"
                 continue
-            if drawn.token is not None:
-                sampled[request] = drawn.token
+            if drawn.tokens:
+                sampled[request] = drawn.tokens
+                num_forced += len(drawn.tokens) - 1
             if drawn.logprobs is not None:
                 logprobs[request] = drawn.logprobs
             if drawn.is_last:
                 ended.add(request)
-        return StepResult(sampled, logprobs, failed, frozenset(ended))
+        return StepResult(sampled, logprobs, failed, frozenset(ended), num_forced)
 
     def _add(self, item: StepItem) -> int:
         """Put one item into the batch; gives the batch index of its last position."""

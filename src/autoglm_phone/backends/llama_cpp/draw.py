@@ -23,9 +23,12 @@ class Outputs(Protocol):
 
 @dataclass(frozen=True)
 class Drawn:
-    """token None: nothing may follow, the answer was complete before. is_last: it is complete now."""
+    """tokens: the drawn one and those that its grammar forces behind it; none if the answer was complete before.
 
-    token: TokenId | None
+    is_last: the answer is complete now.
+    """
+
+    tokens: tuple[TokenId, ...]
     logprobs: TokenLogprobs | None = None
     is_last: bool = False
 
@@ -51,21 +54,25 @@ class TokenDraw:
     def is_ready(self) -> bool:
         return self._grammar is None or self._grammar.is_ready
 
-    def draw(self, outputs: Outputs, output_index: int) -> Drawn:
-        """The token behind one batch entry; edits its logits. Raises GrammarFailed."""
+    def draw(self, outputs: Outputs, output_index: int, max_tokens: int) -> Drawn:
+        """The token behind one batch entry and what is forced behind it; edits the logits. Raises GrammarFailed."""
         if self._is_plain:
-            return Drawn(self._choose(outputs, output_index))
+            return Drawn((self._choose(outputs, output_index),))
         logits = outputs.logits(output_index)
         untouched = logits.copy() if self._num_top is not None else None
         logits[self._biased] += self._bias
         if self._grammar is not None and not self._grammar.limit(logits):
-            return Drawn(None, is_last=True)
+            return Drawn((), is_last=True)
         token = self._choose(outputs, output_index)
-        return Drawn(
-            token,
-            token_logprobs(untouched, token, self._num_top or 0) if untouched is not None else None,
-            is_last=self._grammar is not None and self._grammar.take(token),
-        )
+        logprobs = token_logprobs(untouched, token, self._num_top or 0) if untouched is not None else None
+        if self._grammar is None:
+            return Drawn((token,), logprobs)
+        self._grammar.take(token)
+        forced = self._grammar.take_forced(max_tokens - 1)
+        if self._chain is not None:
+            for other in forced:
+                self._chain.take(other)
+        return Drawn((token, *forced), logprobs, self._grammar.is_complete)
 
     def _choose(self, outputs: Outputs, output_index: int) -> TokenId:
         if self._chain is not None:

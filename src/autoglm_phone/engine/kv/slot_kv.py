@@ -119,6 +119,10 @@ class SlotKV:
         slot.content = Content(content.keys[:filled], tuple(key for key in content.media if key.start < filled))
         return True
 
+    def rewind(self, slot_id: SlotId, num_tokens: int) -> None:
+        """Keep the first num_tokens of a slot, less a medium that they cut: the rest is not computed, or not wanted."""
+        self._trim(slot_id, _last_boundary(self._slots[slot_id].content, num_tokens))
+
     def detach(self, slot_id: SlotId) -> None:
         """The owner is done: keep the slot as a cached prefix. A slot that is not owned is left alone."""
         slot = self._slots.get(slot_id)
