@@ -167,7 +167,7 @@ def test_what_follows_a_schema_parses_and_validates_alone_and_in_a_batch(
             check(decoder.text(answer), SCHEMAS[name])
 
 
-BOOKING = {
+BOOKING: dict[str, Any] = {
     "type": "object",
     "properties": {
         "destination_city": {"type": "string", "maxLength": 20},

@@ -17,8 +17,10 @@ class StepItem:
     start        position of the first token; the slot holds exactly `start` tokens before the step
     tokens       what stands there; not read where embeddings are given
     embeddings   (len(tokens), C) float32, or None for tokens
-    sample_for   the request that wants a token drawn after the last position, or None
-    max_sampled  most tokens to give for it; more than the drawn one come only where its grammar leaves no choice
+    sample_for   the request that wants a token drawn after the last position that is no guess, or None
+    max_sampled  most tokens to give for it: the drawn one, those that its grammar forces behind it, and what is drawn
+                 behind guesses that came true
+    num_drafts   how many of the last tokens are guesses; whether they were right or not, the slot holds them then
     """
 
     slot: SlotId
@@ -27,6 +29,11 @@ class StepItem:
     embeddings: NDArray[np.float32] | None = None
     sample_for: RequestId | None = None
     max_sampled: int = 1
+    num_drafts: int = 0
+
+    @property
+    def drafts(self) -> tuple[TokenId, ...]:
+        return self.tokens[len(self.tokens) - self.num_drafts :]
 
 
 @dataclass(frozen=True)

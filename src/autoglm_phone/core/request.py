@@ -94,7 +94,8 @@ class EngineStatus:
     """What /health and /metrics tell about the engine.
 
     state "failed" means that it could not be loaded; `error` says why and it is tried again.
-    tokens_forced counts, in this life of the engine, what a grammar left no choice about.
+    Counts of this life of the engine: tokens that a grammar left no choice about, guesses that were computed, and
+    those of them that came true.
     """
 
     state: Literal["loading", "ready", "failed"]
@@ -107,6 +108,8 @@ class EngineStatus:
     kv_tokens_total: int = 0
     restarts: int = 0
     tokens_forced: int = 0
+    tokens_drafted: int = 0
+    tokens_accepted: int = 0
 
 
 class EngineDoor(Protocol):

@@ -55,6 +55,8 @@ class ProcessEngine:
             kv_tokens_cached=load.kv_tokens_cached,
             kv_tokens_total=load.kv_tokens_total,
             tokens_forced=load.tokens_forced,
+            tokens_drafted=load.tokens_drafted,
+            tokens_accepted=load.tokens_accepted,
             restarts=process.restarts,
         )
 

@@ -16,6 +16,7 @@ from autoglm_phone.engine.chunk_policy import ChunkPolicy
 from autoglm_phone.engine.config import EngineConfig
 from autoglm_phone.engine.kv.slot_kv import SlotKV
 from autoglm_phone.engine.sequence import Sequence
+from autoglm_phone.engine.step_costs import StepCosts
 
 ADMISSION_RESERVE = 32  # tokens of answer that must fit too, so that an admitted prompt is not preempted at once
 
@@ -28,15 +29,17 @@ class PlannedStep:
     parts: tuple[tuple[Sequence, int], ...]
     num_prefill: int
     num_decoding: int
+    num_drafts: int
 
 
 class Scheduler:
     """Owns the sequences; the backend is only asked to move KV and to make samplers, never to compute."""
 
-    def __init__(self, config: EngineConfig, backend: Backend, chunk_policy: ChunkPolicy) -> None:
+    def __init__(self, config: EngineConfig, backend: Backend, chunk_policy: ChunkPolicy, costs: StepCosts) -> None:
         self._config = config
         self._backend = backend
         self._chunk_policy = chunk_policy
+        self._costs = costs
         self.kv = SlotKV(
             backend,
             num_slots=config.max_slots,
@@ -48,6 +51,8 @@ class Scheduler:
         self._running: list[Sequence] = []  # oldest first
         self.num_preemptions = 0
         self.num_forced = 0
+        self.num_drafted = 0
+        self.num_accepted = 0
 
     @property
     def num_running(self) -> int:
@@ -67,7 +72,7 @@ class Scheduler:
         assert len(request.prompt) + request.max_tokens <= self._config.max_model_len
         self._backend.start_sampling(request)
         speculates = self._config.speculation and request.top_logprobs is None  # there is one logprob a step
-        self._waiting.append(Sequence(request, speculates))
+        self._waiting.append(Sequence(request, speculates=speculates))
 
     def abort(self, request_id: RequestId) -> None:
         """Forget a request; what it computed stays as a cached prefix. Unknown ids are ignored."""
@@ -82,10 +87,11 @@ class Scheduler:
         parts += self._prefill_parts(budget - sum(count - 1 for _, count in parts))
         # Somebody's room may have been taken from a sequence that had already been given a part.
         parts = [(sequence, count) for sequence, count in parts if sequence.slot is not None]
+        num_drafts = self._draft(parts)
         num_decoding = sum(sequence.is_decoding for sequence, _ in parts)
         items: list[StepItem] = [item for sequence, count in parts for item in sequence.items(count)]
         num_prefill = sum(count for _, count in parts) - num_decoding
-        return PlannedStep(StepPlan(tuple(items)), tuple(parts), num_prefill, num_decoding)
+        return PlannedStep(StepPlan(tuple(items)), tuple(parts), num_prefill, num_decoding, num_drafts)
 
     def commit(self, planned: PlannedStep, result: StepResult) -> list[tuple[RequestId, TokenEvent]]:
         """Take the drawn tokens: events for those that got one or ended. These leave their prefix cached."""
@@ -93,6 +99,7 @@ class Scheduler:
         self.num_forced += result.num_forced
         for sequence, count in planned.parts:
             sequence.num_computed += count
+            self._settle(sequence, result)
             event = _event(sequence, result)
             if event is not None:
                 events.append((sequence.request.id, event))
@@ -149,6 +156,30 @@ class Scheduler:
                 parts.append((sequence, count))
                 budget -= count
         return parts
+
+    def _draft(self, parts: list[tuple[Sequence, int]]) -> int:
+        """Let the only stream compute guesses, where nobody else would wait for them or lose a cell; tells how many."""
+        if len(parts) != 1 or len(self._running) != 1:
+            return 0
+        [(sequence, count)] = parts
+        if not sequence.speculates or not sequence.is_decoding or count != sequence.num_uncomputed:
+            return 0
+        most = min(self._config.max_draft, self._config.max_step_tokens - count, self.kv.num_free)
+        if num_drafts := sequence.propose(most, self._costs):
+            assert sequence.slot is not None
+            has_room = self.kv.extend(sequence.slot, sequence.content, num_drafts)
+            assert has_room, "there were as many free cells"
+        return num_drafts
+
+    def _settle(self, sequence: Sequence, result: StepResult) -> None:
+        """Keep the guesses that came true, and free the cells of the others."""
+        if num_drafts := sequence.num_drafts:
+            num_accepted = sequence.settle(result.sampled.get(sequence.request.id, ()))
+            sequence.num_computed += num_accepted
+            assert sequence.slot is not None
+            self.kv.rewind(sequence.slot, sequence.num_computed)
+            self.num_drafted += num_drafts
+            self.num_accepted += num_accepted
 
     def _make_room(self, sequence: Sequence, count: int) -> bool:
         """Take cells for the next positions, preempting newer sequences; False if this one had to go itself."""

@@ -1,6 +1,5 @@
 """One request's way from logits to its next token."""
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,8 +8,9 @@ from numpy.typing import NDArray
 from autoglm_phone.backends.grammar.follower import GrammarFollower
 from autoglm_phone.backends.llama_cpp.logprobs import token_logprobs
 from autoglm_phone.backends.llama_cpp.sampler import SamplerChain
+from autoglm_phone.backends.verify import Drawn
 from autoglm_phone.core.ids import TokenId
-from autoglm_phone.core.request import Request, TokenLogprobs
+from autoglm_phone.core.request import Request
 
 
 class Outputs(Protocol):
@@ -19,18 +19,6 @@ class Outputs(Protocol):
     @property
     def context(self) -> Any: ...
     def logits(self, output_index: int) -> NDArray[np.float32]: ...
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """tokens: the drawn one and those that its grammar forces behind it; none if the answer was complete before.
-
-    is_last: the answer is complete now.
-    """
-
-    tokens: tuple[TokenId, ...]
-    logprobs: TokenLogprobs | None = None
-    is_last: bool = False
 
 
 class TokenDraw:
@@ -72,7 +60,7 @@ class TokenDraw:
         if self._chain is not None:
             for other in forced:
                 self._chain.take(other)
-        return Drawn((token, *forced), logprobs, self._grammar.is_complete)
+        return Drawn((token, *forced), logprobs, self._grammar.is_complete, len(forced))
 
     def _choose(self, outputs: Outputs, output_index: int) -> TokenId:
         if self._chain is not None:
