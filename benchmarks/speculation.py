@@ -48,15 +48,25 @@ SCREEN = """[72,40] 9:41 [500,92] Settings [180,150] Search settings [210,221] N
 [140,580] Battery [150,608] 84% - About 1 day left [140,670] Storage [220,698] 46% used - 34.5 GB free
 [200,760] Sound & vibration [250,788] Volume, haptics, Do Not Disturb [140,850] Display
 [280,878] Dark theme, font size"""
-ACTION = 'do(action="Tap", element=[{x},{y}])'
+
+
+def step_of(name: str, place: str, beside: str) -> str:
+    """An earlier answer in the form of the 9B's agent."""
+    return (
+        f'<think>The user wants to open {name}. On the screen stands "{name}" at {place}, and below it: {beside}. '
+        f'So I tap on it at {place}.</think>\n<answer>do(action="Tap", element={place})</answer>'
+    )
+
+
 PHONE = [
     ("user", f"Open the storage settings. The screen:\n{SCREEN}"),
-    ("assistant", f"<think>Storage stands in the list at [140,670].</think>\n{ACTION.format(x=140, y=670)}"),
+    ("assistant", step_of("Storage", "[140,670]", "46% used - 34.5 GB free [220,698]")),
     ("user", f"Now the battery. The screen:\n{SCREEN}"),
-    ("assistant", f"<think>Battery stands in the list at [140,580].</think>\n{ACTION.format(x=140, y=580)}"),
-    ("user", f"Now the display. First say what the display's entry says. The screen:\n{SCREEN}"),
+    ("assistant", step_of("Battery", "[140,580]", "84% - About 1 day left [150,608]")),
+    ("user", f"Now the display. The screen:\n{SCREEN}"),
 ]
 READING = [("user", f"Repeat the whole text of this screen word for word, with all places:\n{SCREEN}")]
+EXPLANATION = [("user", f"{SCREEN}\n\nWhat can be set on this screen? Answer in three sentences.")]
 STORY = [("user", "Tell a long story about a fisherman and the sea.")]
 
 
@@ -72,10 +82,11 @@ class Work:
 TRIP = [("user", "Book a trip to Rome, as JSON.")]
 WORKS = (
     Work("JSON schema, 8 fields", TRIP, 200, json_schema_grammar(BOOKING, param="")),
-    Work("phone session, third step", PHONE, 100),
+    Work("phone session, third step", PHONE, 120),
     Work("a screen read aloud", READING, 150),
     Work("a story", STORY, 100),
-    Work("the same, 4 streams", READING, 80, streams=4),
+    Work("an explanation", EXPLANATION, 100),
+    Work("a screen read by 4 streams at once", READING, 80, streams=4),
 )  # fmt: skip
 
 

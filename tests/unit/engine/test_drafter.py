@@ -71,9 +71,10 @@ def test_costs_are_learnt_from_steps_of_one_stream() -> None:
     costs = StepCosts(slope=0.9)
     for _ in range(100):
         costs.observe(1, 0.020)
-        costs.observe(9, 0.036)
-    assert costs.ratio(1, 8) == pytest.approx(1.8, rel=0.01)
-    assert costs.ratio(5, 4) == pytest.approx(1.8 / 1.4, rel=0.01)
+        costs.observe(9, 0.038)
+    assert costs.ratio(1, 8) == costs.ratio(1, 9) == pytest.approx(1.9, rel=0.01)
+    assert costs.ratio(1, 1) == pytest.approx(1.1, rel=0.01)
+    assert costs.ratio(4, 6) == pytest.approx(1.9 / 1.3, rel=0.01)
 
 
 def test_without_a_single_step_a_wide_one_says_nothing() -> None:
@@ -81,4 +82,4 @@ def test_without_a_single_step_a_wide_one_says_nothing() -> None:
     costs.observe(9, 100.0)
     costs.observe(1, 1.0)
     costs.observe(2, 100.0)
-    assert costs.ratio(1, 2) == 2.0
+    assert costs.ratio(1, 3) == 2.5
