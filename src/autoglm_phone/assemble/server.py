@@ -141,6 +141,7 @@ def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> 
         max_waiting=settings.max_waiting,
         max_cached=settings.max_cached,
         idle_kv_tokens=settings.idle_kv_tokens,
+        speculation=settings.speculation,
         spill_bytes=resolved.spill_bytes,
         prefill_chunk=resolved.prefill_chunk,
         prefill_chunk_idle=settings.prefill_chunk_idle,

@@ -19,6 +19,8 @@ class EngineConfig:
     prefill_chunk      prompt tokens a step while others decode; None adapts it to `step_target_s`
     prefill_chunk_idle prompt tokens a step while nobody decodes
     step_target_s      longest that a running stream should wait for a chunk of prompt, when prefill_chunk is None
+    speculation        compute tokens before they are drawn, where they are forced or likely; answers stay the same
+    max_draft          likely tokens that are computed ahead in one step
     """
 
     max_model_len: int = 8192
@@ -31,6 +33,8 @@ class EngineConfig:
     prefill_chunk: int | None = None
     prefill_chunk_idle: int = 128
     step_target_s: float = 0.09
+    speculation: bool = True
+    max_draft: int = 15
 
     def __post_init__(self) -> None:
         if self.max_model_len > self.kv_tokens:
