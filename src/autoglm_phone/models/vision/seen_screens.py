@@ -74,7 +74,7 @@ def to_rows(pixels: NDArray[np.uint8]) -> Rows:
 
 
 class SeenScreens:
-    """The last few screens, the least recently used given up first. At most 1.5 MB."""
+    """The last few screens, the least recently used given up first. At most 2 MB."""
 
     def __init__(self) -> None:
         self._screens: OrderedDict[bytes, _Screen] = OrderedDict()
