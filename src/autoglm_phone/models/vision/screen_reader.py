@@ -42,6 +42,7 @@ _DETECTOR_GRID_PX = 32
 # A screen holds 20 lines, a dense page 100. The bounds on their number and on their width by height keep hostile
 # pictures from taking minutes or gigabytes: the recognizer takes about 30 kB a pixel of a line 48 pixels high.
 _MAX_LINES, _MAX_LINE_SHAPE = 250, 60
+_MIN_LINE_PX = 96
 _MIN_SCORE = 0.5
 # Thinner than this there is no letter, and the detector's grid would round it away.
 _MIN_SIDE_PX = 8
@@ -83,8 +84,12 @@ class ScreenReader:
                 "Det.model_path": str(self.files[0]),
                 "Det.limit_type": "max",  # the limit itself follows each band's shape: see _find
                 "Rec.model_path": str(self.files[1]),
-                # one by one: a batch is padded to its longest line; took longer and 115 MB more at the peak
+                # one by one: a batch is padded to its longest line; took longer and 115 MB more at the peak, and even
+                # lines of the same width take as long together (docs/adr/0006)
                 "Rec.rec_batch_num": 1,
+                # A line is padded to this width at least, 320 by default: 13 screens' words were the same but for two
+                # letters, in 60 % of the time, for most lines of a screen are short. Icons taken for letters change.
+                "Rec.rec_img_shape": [3, 48, _MIN_LINE_PX],
                 "EngineConfig.onnxruntime.intra_op_num_threads": min(threads, os.cpu_count() or 1),
                 "EngineConfig.onnxruntime.inter_op_num_threads": 1,
                 "EngineConfig.onnxruntime.enable_cpu_mem_arena": False,

@@ -134,7 +134,8 @@ def _shifts(old: Rows, new: Rows) -> Iterator[int]:
 
 def _places_of_single(rows: Rows) -> NDArray[np.intp]:
     _, places, counts = np.unique(rows, return_index=True, return_counts=True)
-    return places[counts == 1]
+    single: NDArray[np.intp] = places[counts == 1]
+    return single
 
 
 def _same(old: Rows, new: Rows, shift: int) -> NDArray[np.bool_]:
