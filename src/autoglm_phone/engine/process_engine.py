@@ -32,6 +32,10 @@ class ProcessEngine:
             options=options,
         )
 
+    def launch(self) -> None:
+        """Start the process already, without an event loop; `start` takes it over."""
+        self._process.launch()
+
     async def start(self) -> None:
         await self._process.start()
 

@@ -12,10 +12,9 @@ from typing import Any, cast
 
 from cffi import FFI
 
+from autoglm_phone.backends.llama_cpp.release import PACKAGE, VERSION
 from autoglm_phone.core.errors import MissingDependency, SetupError
 
-PACKAGE = "xllamacpp"
-VERSION = "2026.10.11549"
 MODEL_PARAMS_BYTES = 80
 CONTEXT_PARAMS_BYTES = 168
 

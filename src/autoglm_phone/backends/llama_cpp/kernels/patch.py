@@ -77,6 +77,8 @@ static size_t rows16_alloc_size(ggml_backend_buffer_type_t, const struct ggml_te
 namespace ggml::cpu::repack {
 class extra_buffer_type : ggml::cpu::extra_buffer_type {"""
 
+OURS = ("rows16.h", "rows16.cpp")  # files of ours, put beside ggml's
+
 # file, what stands there, what is to stand there, how often
 CHANGES = (
     (LINKING, "target_link_libraries(${backend} PRIVATE ggml-base)\n", _LINKING, 1),
