@@ -66,7 +66,7 @@ class Side:
         self._backend = LlamaCppBackend(config, library)
         self._config = EngineConfig(
             window, kv_tokens, max_running=streams, max_cached=0, idle_kv_tokens=0, spill_bytes=0,
-            prefill_chunk_idle=CHUNK,
+            prefill_chunk_idle=CHUNK, speculation=False,
         )  # fmt: skip
         self._loop = EngineLoop(self._config, self._backend)
 

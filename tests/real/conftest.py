@@ -3,9 +3,7 @@
 A test skips with a reason where its part is absent, unless AUTOGLM_REQUIRE_PARTS is set, as `make test` does.
 """
 
-import gc
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,15 +22,6 @@ def lacking(what: str) -> None:
     if os.environ.get("AUTOGLM_REQUIRE_PARTS"):
         pytest.fail(what)
     pytest.skip(what)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _collect_what_clients_leave() -> Iterator[None]:
-    """litellm, for one, leaves event loops open; their sockets are not to warn in the middle of another's test."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture(scope="session")

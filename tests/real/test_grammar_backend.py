@@ -13,6 +13,7 @@ import pytest
 from autoglm_phone.backends.llama_cpp.backend import LlamaCppBackend
 from autoglm_phone.backends.llama_cpp.binding import LlamaLibrary
 from autoglm_phone.backends.llama_cpp.config import LlamaCppConfig
+from autoglm_phone.backends.llama_cpp.sampler import SamplerChain
 from autoglm_phone.backends.llama_cpp.vocabulary import token_bytes
 from autoglm_phone.core.backend import StepItem, StepPlan, StepResult
 from autoglm_phone.core.ids import RequestId, SlotId, TokenId
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.real
 GREEDY = SamplingParams(temperature=0.0)
 DRAWN = SamplingParams(temperature=0.7, top_p=0.8, top_k=20, seed=5)
 CHAT = SlotId(0)
+MARGIN_BOUND = 0.5  # between logits; the width of a batch may decide below it: docs/architecture.md
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "person": {
@@ -71,6 +73,7 @@ class Decoder:
     """The backend with its tokenizer."""
 
     def __init__(self, gguf: Path, library: LlamaLibrary) -> None:
+        self.library = library
         self.tokenizer = Tokenizer(read_metadata(gguf))
         config = LlamaCppConfig(gguf, kv_tokens=1024, max_slots=6, max_step_tokens=128, threads=1)
         self.backend = LlamaCppBackend(config, library)
@@ -91,10 +94,11 @@ class Decoder:
         stop_tokens = self.tokenizer.eos_tokens
         return Request(RequestId(name), Prompt(tuple(prompt)), sampling, max_tokens, stop_tokens, grammar, top)
 
-    def answers(self, *requests: Request) -> dict[str, Answer]:
+    def answers(self, *requests: Request, speculation: bool = True) -> dict[str, Answer]:
         """All at once, through a scheduler. Leaves the cache empty."""
         limits = {"max_model_len": 512, "kv_tokens": 1024, "max_running": 4, "max_cached": 2}
-        loop = EngineLoop(EngineConfig(**limits, idle_kv_tokens=0, spill_bytes=0), self.backend)
+        config = EngineConfig(**limits, idle_kv_tokens=0, spill_bytes=0, speculation=speculation)
+        loop = EngineLoop(config, self.backend)
         answers: dict[str, Answer] = {request.id: Answer() for request in requests}
         for request in requests:
             loop.submit(request)
@@ -163,6 +167,76 @@ def test_what_follows_a_schema_parses_and_validates_alone_and_in_a_batch(
             check(decoder.text(answer), SCHEMAS[name])
 
 
+BOOKING: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "destination_city": {"type": "string", "maxLength": 20},
+        "number_of_travellers": {"type": "integer", "minimum": 1, "maximum": 9},
+        "departure_date": {"type": "string", "format": "date"},
+        "preferred_transport": {"enum": ["train", "plane", "bus"]},
+        "needs_accommodation": {"type": "boolean"},
+        "maximum_price": {"type": "integer", "minimum": 0, "maximum": 9999},
+        "contact_address": {"type": "null"},
+        "special_requirements": {"type": "array", "items": {"enum": ["quiet", "window"]}, "minItems": 1, "maxItems": 2},
+    },
+    "additionalProperties": False,
+}
+BOOKING["required"] = list(BOOKING["properties"])
+
+
+def test_an_answer_is_the_same_where_what_its_schema_forces_takes_no_steps(decoder: Decoder) -> None:
+    grammar = json_schema_grammar(BOOKING, param="")
+    request = decoder.request("r", "Book a trip to Rome, as JSON.", grammar=grammar, max_tokens=200)
+    jumped = decoder.answers(request)["r"]
+    stepped = decoder.answers(request, speculation=False)["r"]
+    for answer in (jumped, stepped):
+        assert answer.finish == "stop"
+        check(decoder.text(answer), BOOKING)
+    parted = [i for i, (a, b) in enumerate(zip(jumped.tokens, stepped.tokens, strict=False)) if a != b]
+    if parted:
+        first = parted[0]
+        prompt = Prompt((*request.prompt.tokens, *stepped.tokens[:first]))
+        _, logits = decoder.draw(Request(RequestId("probe"), prompt, GREEDY, 1))
+        assert abs(logits[jumped.tokens[first]] - logits[stepped.tokens[first]]) < MARGIN_BOUND
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        SamplingParams(temperature=1.5, seed=3),
+        SamplingParams(temperature=1.5, top_k=20, top_p=0.95, min_p=0.01, seed=3),
+        SamplingParams(temperature=1.5, repetition_penalty=1.5, frequency_penalty=1.0, seed=3),
+    ],
+)
+def test_a_forced_token_uses_up_the_same_chance_as_a_drawn_one(decoder: Decoder, sampling: SamplingParams) -> None:
+    """What is drawn behind it is what would have been drawn, had it been drawn itself."""
+    request = decoder.request("r", "Tell a story.")
+    index = len(request.prompt) - 1
+    decoder.backend.start_sampling(request)
+    decoder.backend.step(StepPlan((StepItem(CHAT, 0, request.prompt.tokens, None, request.id),)))
+    logits = decoder.backend.logits(index)
+    free = logits.copy()
+    texts = []
+    for is_drawn in (True, False):
+        chain = SamplerChain(decoder.library, decoder.backend.vocab_size, 64, sampling, request.prompt.tokens)
+        text: list[TokenId] = []
+        for forced in (TokenId(1000), TokenId(1000), TokenId(2000)):
+            if is_drawn:
+                logits[:] = -np.inf
+                logits[forced] = free[forced]
+                assert chain.sample(decoder.backend.context, index) == forced
+            else:
+                chain.take(forced)
+            logits[:] = free
+            text += [chain.sample(decoder.backend.context, index) for _ in range(4)]
+        chain.close()
+        texts.append(text)
+    decoder.backend.stop_sampling(request.id)
+    decoder.backend.trim(CHAT, 0)
+    assert texts[0] == texts[1]
+    assert len(set(texts[0])) > 3, "the text tells"
+
+
 def check(text: str, schema: Mapping[str, Any]) -> None:
     validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker(["date"]))
     validator.validate(json.loads(text))
@@ -221,7 +295,7 @@ def test_logprobs_are_those_of_the_model(decoder: Decoder) -> None:
     request = decoder.request("r", "What is the capital of France?", top=size)
     result, logits = decoder.draw(request)
     told, expected = result.logprobs[request.id], log_softmax(logits)
-    token = result.sampled[request.id]
+    [token] = result.sampled[request.id]
     assert told.top[0] == (token, told.logprob), "greedy takes the likeliest"
     assert told.logprob == pytest.approx(expected[token], abs=1e-5)
     assert np.exp([value for _, value in told.top]).sum() == pytest.approx(1.0, abs=1e-5)
@@ -237,8 +311,8 @@ def test_logprobs_are_told_before_bias_and_grammar(decoder: Decoder) -> None:
     biased = SamplingParams(temperature=0.0, logit_bias=bias)
     bound, _ = decoder.draw(decoder.request("r", question, biased, grammar=regex_grammar("[0-9]+", param=""), top=3))
     me = RequestId("r")
-    token = bound.sampled[me]
-    assert token != plain.sampled[me]
+    [token] = bound.sampled[me]
+    assert (token,) != plain.sampled[me]
     assert bound.logprobs[me].top == plain.logprobs[me].top
     assert bound.logprobs[me].logprob == pytest.approx(expected[token], abs=1e-5)
 
@@ -247,12 +321,13 @@ def test_logprobs_are_told_before_bias_and_grammar(decoder: Decoder) -> None:
 def test_a_bias_bans_and_forces_tokens(decoder: Decoder, temperature: float) -> None:
     question = "What is the capital of France? One word."
     me, forced = RequestId("r"), TokenId(4242)
-    [likeliest] = decoder.draw(decoder.request("r", question))[0].sampled.values()
+    [likeliest] = decoder.draw(decoder.request("r", question))[0].sampled[me]
     beyond = TokenId(10**7)
 
     def drawn(*bias: tuple[TokenId, float]) -> TokenId:
         sampling = SamplingParams(temperature=temperature, seed=1, logit_bias=bias)
-        return decoder.draw(decoder.request("r", question, sampling))[0].sampled[me]
+        [token] = decoder.draw(decoder.request("r", question, sampling))[0].sampled[me]
+        return token
 
     assert drawn((likeliest, -100.0), (beyond, 100.0)) != likeliest
     assert drawn((forced, 100.0)) == forced

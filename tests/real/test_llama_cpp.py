@@ -39,7 +39,7 @@ def library() -> LlamaLibrary:
 
 @pytest.fixture(scope="module")
 def backend(nano_gguf: Path, library: LlamaLibrary) -> Iterator[LlamaCppBackend]:
-    config = LlamaCppConfig(nano_gguf, kv_tokens=1024, max_slots=6, max_step_tokens=128, threads=2)
+    config = LlamaCppConfig(nano_gguf, kv_tokens=1024, max_slots=6, max_step_tokens=128, threads=2, max_draft=15)
     backend = LlamaCppBackend(config, library)
     yield backend
     backend.close()
@@ -139,12 +139,16 @@ def test_a_seed_makes_a_text_repeatable(backend: LlamaCppBackend) -> None:
 
 
 def texts(
-    backend: LlamaCppBackend, asked: dict[str, tuple[tuple[TokenId, ...], SamplingParams]], *, chunk: int = 16
+    backend: LlamaCppBackend,
+    asked: dict[str, tuple[tuple[TokenId, ...], SamplingParams]],
+    *,
+    chunk: int = 16,
+    speculation: bool = False,
 ) -> dict[str, list[TokenId]]:
     """Run requests together through a new scheduler on the backend; 24 tokens each. Leaves the cache empty."""
     config = EngineConfig(
         max_model_len=512, kv_tokens=1024, max_running=4, max_cached=2, idle_kv_tokens=0, spill_bytes=0,
-        prefill_chunk=chunk, prefill_chunk_idle=64,
+        prefill_chunk=chunk, prefill_chunk_idle=64, speculation=speculation,
     )  # fmt: skip
     loop = EngineLoop(config, backend)
     for name, (prompt, params) in asked.items():
@@ -153,6 +157,7 @@ def texts(
     while loop.has_work:
         for request_id, event in loop.step():
             answers[request_id] += event.tokens
+    assert bool(loop.load().tokens_drafted) == speculation
     return answers
 
 
@@ -161,11 +166,47 @@ def test_in_a_batch_greedy_texts_first_part_where_two_tokens_are_nearly_as_likel
     prompts = {f"r{seed}": made_up_tokens(seed, 20 + 9 * seed) for seed in range(4)}
     together = texts(empty, {name: (prompt, GREEDY) for name, prompt in prompts.items()}, chunk=7)
     for name, prompt in prompts.items():
-        alone = texts(empty, {name: (prompt, GREEDY)})[name]
-        same = next((i for i, (a, b) in enumerate(zip(alone, together[name], strict=True)) if a != b), None)
-        if same is not None:
-            top = np.sort(feed_again(empty, (*prompt, *alone[:same])))[-2:]
-            assert top[1] - top[0] < MARGIN_BOUND
+        check_parting(empty, prompt, texts(empty, {name: (prompt, GREEDY)})[name], together[name])
+
+
+def check_parting(
+    backend: LlamaCppBackend, prompt: tuple[TokenId, ...], alone: list[TokenId], other: list[TokenId]
+) -> None:
+    same = next((i for i, (a, b) in enumerate(zip(alone, other, strict=True)) if a != b), None)
+    if same is not None:
+        top = np.sort(feed_again(backend, (*prompt, *alone[:same])))[-2:]
+        assert top[1] - top[0] < MARGIN_BOUND
+
+
+COUNTING = number(16, 11, 220, 17, 11, 220, 18, 11, 220) * 3  # "1, 2, 3, " three times
+
+
+def test_with_guesses_greedy_texts_first_part_where_two_tokens_are_nearly_as_likely(empty: LlamaCppBackend) -> None:
+    for prompt in (COUNTING, made_up_tokens(6, 9) * 4, made_up_tokens(7, 20) * 2):
+        plain = texts(empty, {"a": (prompt, GREEDY)})["a"]
+        check_parting(empty, prompt, plain, texts(empty, {"a": (prompt, GREEDY)}, speculation=True)["a"])
+
+
+def test_right_and_wrong_guesses_give_the_logits_and_tokens_of_single_steps(empty: LlamaCppBackend) -> None:
+    expected, right = [], []
+    empty.step(StepPlan((StepItem(SlotId(0), 0, COUNTING[:-1]),)))
+    token = COUNTING[-1]
+    for position in range(len(COUNTING) - 1, len(COUNTING) + 3):
+        expected.append(feed(empty, 0, position, (token,)))
+        token = TokenId(int(expected[-1].argmax()))
+        right.append(token)
+    start = len(COUNTING) - 1
+    empty.trim(SlotId(0), start)
+    drafts = (right[0], right[1], TokenId(right[2] + 1), right[3])
+    item = StepItem(SlotId(0), start, (COUNTING[-1], *drafts), None, PROBE, 5, 4)
+    beside = StepItem(SlotId(1), 0, made_up_tokens(8, 3))
+    result = empty.step(StepPlan((beside, item)))
+    assert result.sampled[PROBE] == tuple(right[:3])
+    for index in range(3):
+        assert np.abs(empty.logits(3 + index) - expected[index]).max() < MARGIN_BOUND
+    empty.trim(SlotId(0), start + 3)
+    again = feed(empty, 0, start + 3, (right[2],))
+    assert np.abs(again - expected[3]).max() < MARGIN_BOUND
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path, library: LlamaLibrary) -> None:

@@ -74,6 +74,7 @@ def media_door(config: MediaProcessConfig, *, nice: int = 10, limits: DoorLimits
         "OPENBLAS_NUM_THREADS": threads,
         "OMP_WAIT_POLICY": "PASSIVE",
         "KMP_BLOCKTIME": "0",
+        "OPENCV_FOR_THREADS_NUM": threads,  # its pool has a thread per core, too
         # ONNX Runtime's builds for Linux report their use to their maker from 1.29 on, unless this is set before they
         # are loaded. Source: github.com/microsoft/onnxruntime/pull/27379
         "ORT_DISABLE_TELEMETRY": "1",

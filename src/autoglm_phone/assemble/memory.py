@@ -7,25 +7,24 @@ import os
 from collections.abc import Mapping
 
 from autoglm_phone.assemble.resident import resident_bytes
-from autoglm_phone.backends.llama_cpp.memory import StepSizes, decoder_memory, vocabulary_entries
+from autoglm_phone.backends.llama_cpp.memory import StepSizes, decoder_memory, read_decoder, vocabulary_entries
 from autoglm_phone.core.errors import SetupError
 from autoglm_phone.core.memory import MemoryEstimate, MemoryPart, ProcessName
 from autoglm_phone.core.module import Modality
 from autoglm_phone.engine.config import EngineConfig
-from autoglm_phone.weights.gguf_tensors import read_tensors
 from autoglm_phone.weights.store import LocatedModule
 
 # Python with what each process imports, before it has loaded anything.
-API_BYTES, ENGINE_BYTES, MEDIA_BYTES = 97_000_000, 42_000_000, 42_000_000
+API_BYTES, ENGINE_BYTES, MEDIA_BYTES = 95_000_000, 42_000_000, 42_000_000
 # The tokenizer of the API process, for a token or a merge of a byte-pair vocabulary.
 TOKENIZER_ENTRY_BYTES = 206
 # Whisper's weights are halves in its file and int8 in memory; the rest is CTranslate2, FFmpeg, the voice detector's
 # session, and the buffers of a window.
-SPEECH_WEIGHTS_PART, SPEECH_BYTES = 1 / 2, 109_000_000
+SPEECH_WEIGHTS_PART, SPEECH_BYTES = 1 / 2, 81_000_000
 # The screen reader's weights stand in ONNX Runtime's session and once more as it packs them.
-VISION_WEIGHTS_PART, VISION_BYTES = 2, 77_000_000
-# Reading a screenshot and a sound at once.
-READING_BYTES = 200_000_000
+VISION_WEIGHTS_PART, VISION_BYTES = 2, 71_000_000
+# Reading a screenshot and a sound at once, with the buffers that the first of each makes.
+READING_BYTES = 235_000_000
 
 
 def estimate(
@@ -36,13 +35,12 @@ def estimate(
     has_native_kernels: bool,
 ) -> MemoryEstimate:
     """caches: bytes of spilled prefixes, and of media read before. Raises BundleError, see decoder_memory."""
-    decoder = read_tensors(located["text"].files[0])
+    decoder = read_decoder(located["text"].files[0])
     sizes = StepSizes(
         kv_tokens=engine.kv_tokens,
         max_slots=engine.max_slots,
         max_step_tokens=engine.max_step_tokens,
-        warm_up_tokens=engine.warm_up_tokens,
-        max_outputs=engine.max_seats,
+        max_draft=engine.max_draft if engine.speculation else 0,
     )
     spill_bytes, media_cache_bytes = caches
     parts = [

@@ -161,7 +161,9 @@ class ChatService:
         async with aclosing(generated) as events:
             async for event in events:
                 asked.times.take(event, time.monotonic(), self._observer, asked.index)
-                yield event
+                # A stop string or a budget ends at its token, however many came in one step.
+                for single in event.one_by_one():
+                    yield single
 
     def _new_answer(self, asked: "_Asked", *, is_tagged: bool) -> Answer:
         request = asked.request

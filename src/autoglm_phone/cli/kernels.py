@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from autoglm_phone.backends.llama_cpp.kernels import make
 from autoglm_phone.backends.llama_cpp.kernels.installed import NativeKernels, Tried
 from autoglm_phone.settings import this_machine
 from autoglm_phone.weights.store import Store, cache_home
@@ -40,8 +41,8 @@ def build(
     kernels = NativeKernels(store.home)
     if again or kernels.record() is None:
         _tell(f"Compiling llama.cpp's kernels for {kernels.cpu}")
-        kernels.build(archive)
-    tried = kernels.try_with(text.files[0], text.spec.files[0].digest, this_machine().cores, _tell)
+        make.build(kernels, archive)
+    tried = make.try_with(kernels, text.files[0], text.spec.files[0].digest, this_machine().cores, _tell)
     print("\n".join(_table(tried)))
     print(
         f"{model} will be served with {'these kernels' if tried.is_faster else 'the kernels of the wheel: faster here'}"

@@ -17,7 +17,10 @@ class StepItem:
     start        position of the first token; the slot holds exactly `start` tokens before the step
     tokens       what stands there; not read where embeddings are given
     embeddings   (len(tokens), C) float32, or None for tokens
-    sample_for   the request that wants a token drawn after the last position, or None
+    sample_for   the request that wants a token drawn after the last position that is no guess, or None
+    max_sampled  most tokens to give for it: the drawn one, those that its grammar forces behind it, and what is drawn
+                 behind guesses that came true
+    num_drafts   how many of the last tokens are guesses; whether they were right or not, the slot holds them then
     """
 
     slot: SlotId
@@ -25,6 +28,12 @@ class StepItem:
     tokens: tuple[TokenId, ...]
     embeddings: NDArray[np.float32] | None = None
     sample_for: RequestId | None = None
+    max_sampled: int = 1
+    num_drafts: int = 0
+
+    @property
+    def drafts(self) -> tuple[TokenId, ...]:
+        return self.tokens[len(self.tokens) - self.num_drafts :]
 
 
 @dataclass(frozen=True)
@@ -40,16 +49,19 @@ class StepPlan:
 
 @dataclass(frozen=True)
 class StepResult:
-    """One drawn token for each item that asked for one, with its log-probabilities if the request wants them.
+    """The tokens of each item that asked for some, with the first one's log-probabilities if the request wants them.
 
+    sampled: never empty; the first token is drawn, those behind it are what would have been drawn one by one.
     failed: requests for which none could be drawn, with the reason; the others are not touched by it.
-    ended: requests whose grammar is complete, with the token drawn for them if there is one.
+    ended: requests whose grammar is complete, with the last token given for them if there is one.
+    num_forced: tokens of `sampled` that a grammar left no choice about, so that no step was needed for them.
     """
 
-    sampled: dict[RequestId, TokenId]
+    sampled: dict[RequestId, tuple[TokenId, ...]]
     logprobs: dict[RequestId, TokenLogprobs] = field(default_factory=dict)
     failed: dict[RequestId, str] = field(default_factory=dict)
     ended: frozenset[RequestId] = frozenset()
+    num_forced: int = 0
 
 
 class Backend(Protocol):

@@ -1,7 +1,8 @@
 """A request as the engine sees it, and what comes back: tokens, never text."""
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Literal, Protocol
 
 from autoglm_phone.core.ids import RequestId, TokenId
@@ -93,12 +94,20 @@ class TokenEvent:
     logprobs: tuple[TokenLogprobs, ...] = ()
     error: str = ""
 
+    def one_by_one(self) -> "Iterator[TokenEvent]":
+        """The same as events of at most one token each."""
+        for token, logprobs in zip_longest(self.tokens[:-1], self.logprobs[:-1]):
+            yield replace(self, tokens=(token,), finish=None, logprobs=() if logprobs is None else (logprobs,))
+        yield replace(self, tokens=self.tokens[-1:], logprobs=self.logprobs[-1:])
+
 
 @dataclass(frozen=True)
 class EngineStatus:
     """What /health and /metrics tell about the engine.
 
     state "failed" means that it could not be loaded; `error` says why and it is tried again.
+    Counts of this life of the engine: tokens that a grammar left no choice about, guesses that were computed, and
+    those of them that came true.
     """
 
     state: Literal["loading", "ready", "failed"]
@@ -110,6 +119,9 @@ class EngineStatus:
     kv_tokens_cached: int = 0
     kv_tokens_total: int = 0
     restarts: int = 0
+    tokens_forced: int = 0
+    tokens_drafted: int = 0
+    tokens_accepted: int = 0
 
 
 class EngineDoor(Protocol):

@@ -19,6 +19,8 @@ class EngineConfig:
     prefill_chunk      prompt tokens a step while others decode; None adapts it to `step_target_s`
     prefill_chunk_idle prompt tokens a step while nobody decodes
     step_target_s      longest that a running stream should wait for a chunk of prompt, when prefill_chunk is None
+    speculation        compute tokens before they are drawn, where they are forced or likely; answers stay the same
+    max_draft          likely tokens that are computed ahead in one step
     """
 
     max_model_len: int = 8192
@@ -31,6 +33,8 @@ class EngineConfig:
     prefill_chunk: int | None = None
     prefill_chunk_idle: int = 128
     step_target_s: float = 0.09
+    speculation: bool = True
+    max_draft: int = 15
 
     def __post_init__(self) -> None:
         if self.max_model_len > self.kv_tokens:
@@ -44,11 +48,6 @@ class EngineConfig:
     @property
     def max_slots(self) -> int:
         return max(self.max_running + self.max_cached, self.max_seats)
-
-    @property
-    def warm_up_tokens(self) -> int:
-        """Prompt tokens of the first step, which is computed before any request is taken."""
-        return min(self.prefill_chunk_idle, self.max_model_len)
 
     @property
     def max_step_tokens(self) -> int:

@@ -13,6 +13,7 @@ from autoglm_phone.engine.chunk_policy import ChunkPolicy
 from autoglm_phone.engine.config import EngineConfig
 from autoglm_phone.engine.messages import EngineLoad
 from autoglm_phone.engine.scheduler import PlannedStep, Scheduler
+from autoglm_phone.engine.step_costs import StepCosts
 
 GRAMMAR_POLL_S = 0.002  # how long to do nothing while a grammar is compiled and nobody else is there
 
@@ -24,7 +25,8 @@ class EngineLoop:
         self._config = config
         self._backend = backend
         self._chunk_policy = ChunkPolicy(config)
-        self._scheduler = Scheduler(config, backend, self._chunk_policy)
+        self._costs = StepCosts()
+        self._scheduler = Scheduler(config, backend, self._chunk_policy, self._costs)
         self._arrived_s: dict[RequestId, float] = {}
         self._queued_s: dict[RequestId, float] = {}
         self.is_held_up = False
@@ -50,7 +52,10 @@ class EngineLoop:
             return []
         self._note_first_steps(planned, start_s)
         result = self._backend.step(planned.plan)
-        self._chunk_policy.observe(planned.num_prefill, planned.num_decoding, time.monotonic() - start_s)
+        seconds = time.monotonic() - start_s
+        self._chunk_policy.observe(planned.num_prefill, planned.num_decoding, seconds)
+        if (planned.num_prefill, planned.num_decoding) == (0, 1):
+            self._costs.observe(1 + planned.num_drafts, seconds)
         return [self._timed(*pair) for pair in self._scheduler.commit(planned, result)]
 
     def load(self) -> EngineLoad:
@@ -61,6 +66,9 @@ class EngineLoop:
             kv_tokens_used=scheduler.kv.num_used,
             kv_tokens_cached=scheduler.kv.num_idle,
             kv_tokens_total=self._config.kv_tokens,
+            tokens_forced=scheduler.num_forced,
+            tokens_drafted=scheduler.num_drafted,
+            tokens_accepted=scheduler.num_accepted,
         )
 
     def check_invariants(self) -> None:

@@ -85,6 +85,9 @@ class EngineLoad(msgspec.Struct, frozen=True):
     kv_tokens_used: int = 0
     kv_tokens_cached: int = 0
     kv_tokens_total: int = 0
+    tokens_forced: int = 0
+    tokens_drafted: int = 0
+    tokens_accepted: int = 0
 
 
 class EngineFacts(msgspec.Struct, tag=True, frozen=True):

@@ -32,6 +32,10 @@ class ProcessEngine:
             options=options,
         )
 
+    def launch(self) -> None:
+        """Start the process already, without an event loop; `start` takes it over."""
+        self._process.launch()
+
     async def start(self) -> None:
         await self._process.start()
 
@@ -54,6 +58,9 @@ class ProcessEngine:
             kv_tokens_used=load.kv_tokens_used,
             kv_tokens_cached=load.kv_tokens_cached,
             kv_tokens_total=load.kv_tokens_total,
+            tokens_forced=load.tokens_forced,
+            tokens_drafted=load.tokens_drafted,
+            tokens_accepted=load.tokens_accepted,
             restarts=process.restarts,
         )
 

@@ -1,9 +1,10 @@
 """Scheduler: plans each step and takes its result. No clock, thread or tensor inside.
 
 A step holds one token of every decoding sequence and one chunk of prompts, shared among clients, each one's oldest
-request first. Who waits is admitted in turn (`turns.py`); one whose prefix is just being computed for another waits
-for it, and then copies it. When the KV cache is full the newest sequence of the client with most of them is
-preempted: it goes back to the queue and is computed again later, from whatever of its prefix is still cached.
+request first; tokens that a grammar has forced are computed beside the one drawn before them, out of the same chunk.
+Who waits is admitted in turn (`turns.py`); one whose prefix is just being computed for another waits for it, and then
+copies it. When the KV cache is full the newest sequence of the client with most of them is preempted: it goes back to
+the queue and is computed again later, from whatever of its prefix is still cached.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from autoglm_phone.engine.config import EngineConfig
 from autoglm_phone.engine.kv.slot_kv import SlotKV
 from autoglm_phone.engine.prefill_shares import Claim, share_prefill
 from autoglm_phone.engine.sequence import Sequence
+from autoglm_phone.engine.step_costs import StepCosts
 from autoglm_phone.engine.turns import Turns, newest_of_the_greediest, seats_of
 
 ADMISSION_RESERVE = 32  # tokens of answer that must fit too, so that an admitted prompt is not preempted at once
@@ -30,15 +32,17 @@ class PlannedStep:
     parts: tuple[tuple[Sequence, int], ...]
     num_prefill: int
     num_decoding: int
+    num_drafts: int
 
 
 class Scheduler:
     """Owns the sequences; the backend is only asked to move KV and to make samplers, never to compute."""
 
-    def __init__(self, config: EngineConfig, backend: Backend, chunk_policy: ChunkPolicy) -> None:
+    def __init__(self, config: EngineConfig, backend: Backend, chunk_policy: ChunkPolicy, costs: StepCosts) -> None:
         self._config = config
         self._backend = backend
         self._chunk_policy = chunk_policy
+        self._costs = costs
         self.kv = SlotKV(
             backend,
             num_slots=config.max_slots,
@@ -52,6 +56,9 @@ class Scheduler:
         self._prefix_claims: list[Claim] = []  # shares of those that wait for the prefix of a running sequence
         self._num_arrived = 0
         self.num_preemptions = 0
+        self.num_forced = 0
+        self.num_drafted = 0
+        self.num_accepted = 0
 
     @property
     def num_running(self) -> int:
@@ -71,7 +78,8 @@ class Scheduler:
         assert len(request.prompt) + request.max_tokens <= self._config.max_model_len
         self._backend.start_sampling(request)
         self._num_arrived += 1
-        self._waiting.append(Sequence(request, arrival=self._num_arrived))
+        speculates = self._config.speculation and request.top_logprobs is None  # there is one logprob a step
+        self._waiting.append(Sequence(request, arrival=self._num_arrived, speculates=speculates))
         self._turns.come(request.client)
 
     def abort(self, request_id: RequestId) -> None:
@@ -82,21 +90,24 @@ class Scheduler:
     def plan(self) -> PlannedStep:
         """Choose what the next step computes; empty while all that is left waits for its grammar."""
         self._admit()
-        parts = self._decode_parts()
-        num_decoding = len(parts)
-        parts += self._prefill_parts(self._chunk_policy.size(num_decoding))
+        budget = self._chunk_policy.size(sum(sequence.is_decoding for sequence in self._running))
+        parts = self._decode_parts(budget)
+        parts += self._prefill_parts(budget - sum(count - 1 for _, count in parts))
         # Somebody's room may have been taken from a sequence that had already been given a part.
         parts = [(sequence, count) for sequence, count in parts if sequence.slot is not None]
+        num_drafts = self._draft(parts)
         num_decoding = sum(sequence.is_decoding for sequence, _ in parts)
         items: list[StepItem] = [item for sequence, count in parts for item in sequence.items(count)]
         num_prefill = sum(count for _, count in parts) - num_decoding
-        return PlannedStep(StepPlan(tuple(items)), tuple(parts), num_prefill, num_decoding)
+        return PlannedStep(StepPlan(tuple(items)), tuple(parts), num_prefill, num_decoding, num_drafts)
 
     def commit(self, planned: PlannedStep, result: StepResult) -> list[tuple[RequestId, TokenEvent]]:
         """Take the drawn tokens: events for those that got one or ended. These leave their prefix cached."""
         events = []
+        self.num_forced += result.num_forced
         for sequence, count in planned.parts:
             sequence.num_computed += count
+            self._settle(sequence, result)
             event = _event(sequence, result)
             if event is not None:
                 events.append((sequence.request.id, event))
@@ -158,14 +169,45 @@ class Scheduler:
         """Prompt tokens of admitted sequences that have no cells yet."""
         return sum(sequence.num_uncomputed for sequence in self._running)
 
-    def _decode_parts(self) -> list[tuple[Sequence, int]]:
-        return [(s, 1) for s in list(self._running) if s.is_decoding and self._make_room(s, 1)]
+    def _decode_parts(self, budget: int) -> list[tuple[Sequence, int]]:
+        """One token each, and of those that were forced as many more as the chunk has room for."""
+        parts = []
+        for sequence in [s for s in self._running if s.is_decoding]:
+            count = min(sequence.num_uncomputed, 1 + budget)
+            if self._make_room(sequence, count):
+                parts.append((sequence, count))
+                budget -= count - 1
+        return parts
 
     def _prefill_parts(self, budget: int) -> list[tuple[Sequence, int]]:
         claims = [(s.request.client, s) for s in self._running if not s.is_decoding]
         claims += [(client, source) for client, source in self._prefix_claims if source.slot is not None]
         shares = share_prefill(budget, claims)
         return [(sequence, count) for sequence, count in shares.items() if self._make_room(sequence, count)]
+
+    def _draft(self, parts: list[tuple[Sequence, int]]) -> int:
+        """Let the only stream compute guesses, where nobody else would wait for them or lose a cell; tells how many."""
+        if len(parts) != 1 or len(self._running) != 1:
+            return 0
+        [(sequence, count)] = parts
+        if not sequence.speculates or not sequence.is_decoding or count != sequence.num_uncomputed:
+            return 0
+        most = min(self._config.max_draft, self._config.max_step_tokens - count, self.kv.num_free)
+        if num_drafts := sequence.propose(most, self._costs):
+            assert sequence.slot is not None
+            has_room = self.kv.extend(sequence.slot, sequence.content, num_drafts)
+            assert has_room, "there were as many free cells"
+        return num_drafts
+
+    def _settle(self, sequence: Sequence, result: StepResult) -> None:
+        """Keep the guesses that came true, and free the cells of the others."""
+        if num_drafts := sequence.num_drafts:
+            num_accepted = sequence.settle(result.sampled.get(sequence.request.id, ()))
+            sequence.num_computed += num_accepted
+            assert sequence.slot is not None
+            self.kv.rewind(sequence.slot, sequence.num_computed)
+            self.num_drafted += num_drafts
+            self.num_accepted += num_accepted
 
     def _make_room(self, sequence: Sequence, count: int) -> bool:
         """Take cells for the next positions, preempting others; False if this one had to go itself."""
@@ -201,14 +243,16 @@ def _event(sequence: Sequence, result: StepResult) -> TokenEvent | None:
     if request_id in result.failed:
         return TokenEvent((), "stop", sequence.cached_tokens, error=result.failed[request_id])
     has_ended = request_id in result.ended
-    token = result.sampled.get(request_id)
-    if token is None:
+    tokens = result.sampled.get(request_id, ())
+    if not tokens:
         return TokenEvent((), "stop", sequence.cached_tokens) if has_ended else None
     before = sequence.num_generated
-    finish: FinishReason | None = sequence.append(token)
+    finish: FinishReason | None = None
+    for token in tokens:
+        assert finish is None, "nothing is given behind the end"
+        finish = sequence.append(token)
     if has_ended:
         finish = "stop"  # also where it just fits max_tokens
-    if sequence.num_generated == before:
-        return TokenEvent((), finish, sequence.cached_tokens)
-    told = result.logprobs.get(request_id)
-    return TokenEvent((token,), finish, sequence.cached_tokens, logprobs=() if told is None else (told,))
+    counted = tokens[: sequence.num_generated - before]
+    told = result.logprobs.get(request_id) if counted else None
+    return TokenEvent(counted, finish, sequence.cached_tokens, logprobs=() if told is None else (told,))

@@ -97,6 +97,7 @@ class SupervisedProcess:
         self._supervisor: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
         self._popen: subprocess.Popen[bytes] | None = None
+        self._launched: socket.socket | None = None  # our end, of a child that the supervisor has not taken over yet
         self._writer: asyncio.StreamWriter | None = None
         self._reason = ""  # why we ended this life ourselves, or the child's last words
         self._ready_at: float | None = None
@@ -108,6 +109,15 @@ class SupervisedProcess:
     @property
     def is_ready(self) -> bool:
         return self.state == "ready"
+
+    def launch(self) -> None:
+        """Start the child before there is an event loop, so that it loads meanwhile; `start` takes it over.
+
+        Call it from the thread that will run the loop. It ends with this process if `start` is never called.
+        """
+        with contextlib.suppress(OSError):  # the supervisor will meet it again, and knows what to do about it
+            self._launched = self._start_child()
+            self._launched.sendall(encode_frame(self._config))  # a few kB, which the socket holds until they are read
 
     async def start(self) -> None:
         """Begin to supervise; on_up tells when the child is ready. Does nothing if already started."""
@@ -186,13 +196,26 @@ class SupervisedProcess:
         return reason
 
     async def _spawn(self) -> asyncio.StreamReader:
+        is_launched = self._launched is not None
+        ours, self._launched = self._launched or self._start_child(), None
+        try:
+            reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=4 * _CHUNK_BYTES)
+        except BaseException:
+            ours.close()
+            raise
+        if not is_launched:
+            self._writer.write(encode_frame(self._config))
+        return reader
+
+    def _start_child(self) -> socket.socket:
+        """Our end of the socket of a child that waits for its config."""
         interpreter = (sys.executable, "-P", "-X", "faulthandler")  # -P: nothing is imported from the working folder
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 # Popen and not asyncio's: its death is seen on the socket, so no watcher thread is needed. Here and
                 # not in an executor: the child's death signal fires when the thread that started it ends.
-                self._popen = subprocess.Popen(  # noqa: ASYNC220, S603
+                self._popen = subprocess.Popen(  # noqa: S603
                     [*interpreter, "-m", self._module, str(theirs.fileno()), str(os.getpid())],
                     pass_fds=(theirs.fileno(),),
                     stdin=subprocess.DEVNULL,
@@ -203,12 +226,10 @@ class SupervisedProcess:
                 )
                 if self._options.nice:  # its threads come later and inherit it
                     os.setpriority(os.PRIO_PROCESS, self._popen.pid, self._options.nice)
-                reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=4 * _CHUNK_BYTES)
             except BaseException:
                 ours.close()
                 raise
-        self._writer.write(encode_frame(self._config))
-        return reader
+        return ours
 
     async def _read_until_end(self, reader: asyncio.StreamReader) -> None:
         decoder = FrameDecoder()

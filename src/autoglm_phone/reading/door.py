@@ -119,6 +119,10 @@ class MediaProcess:
             options=options,
         )
 
+    def launch(self) -> None:
+        """Start the process already, without an event loop; `start` takes it over."""
+        self._process.launch()
+
     async def start(self) -> None:
         await self._process.start()
 

@@ -109,6 +109,14 @@ class _EngineCollector(Collector):
             cached=status.kv_tokens_cached,
             total=status.kv_tokens_total,
         )
+        ahead = CounterMetricFamily("autoglm_speculated_tokens", "Tokens that were computed ahead", labels=["kind"])
+        for kind, count in (
+            ("forced", status.tokens_forced),
+            ("drafted", status.tokens_drafted),
+            ("accepted", status.tokens_accepted),
+        ):
+            ahead.add_metric([kind], count)
+        yield ahead
 
 
 class _MediaCollector(Collector):

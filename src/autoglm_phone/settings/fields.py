@@ -105,6 +105,9 @@ class Settings(BaseModel):
         description="Memory for prefixes moved out of the KV cache; 0 forgets them instead; "
         "auto: 1/32 of the machine's, from 96MiB to 512MiB",
     )
+    speculation: bool = Field(
+        default=True, description="Compute likely next tokens ahead where that is faster; answers stay the same"
+    )
 
     # Pictures and sounds
     media_threads: AtLeastOne | Auto = Field(

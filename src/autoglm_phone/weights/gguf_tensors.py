@@ -6,7 +6,7 @@ Source: github.com/ggml-org/ggml, docs/gguf.md.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,13 @@ class GgufTensors:
             raise BundleError(f"{self.path.name} cannot be read at tensor {name!r}: {error}") from error
 
 
-def read_tensors(path: Path) -> GgufTensors:
-    """The metadata and the directory; no tensor is touched. Raises BundleError that names what is wrong."""
+def read_tensors(path: Path, counted: Collection[str] = ()) -> GgufTensors:
+    """The metadata and the directory; no tensor is touched. Raises BundleError that names what is wrong.
+
+    counted: as Header.metadata has it.
+    """
     with opened_header(path) as header:
-        metadata = header.metadata()
+        metadata = header.metadata(counted)
         alignment = _alignment(header, metadata)
         places = _places(header)
         # Padding in front of the tensors may be missing where there are none.

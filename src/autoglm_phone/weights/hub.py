@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
 from autoglm_phone.core.errors import BundleError
 from autoglm_phone.weights.bundle import FileSpec, HubSpec
 
 
 def download_from_hub(hub: HubSpec, file: FileSpec, folder: Path) -> Path:
     """A HubDownload. Goes on where an earlier run was cut off; raises BundleError if the hub cannot be reached."""
+    # Here and not at the top: it takes as long to import as the rest of a command that fetches nothing.
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
     try:
         return Path(hf_hub_download(hub.repo, file.name, revision=hub.revision, local_dir=folder))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:

@@ -1,7 +1,9 @@
 """litellm, with this server as an OpenAI-compatible provider."""
 
 import asyncio
+import gc
 import importlib
+import warnings
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -14,6 +16,15 @@ from sample_media import ABOUT_PICTURE, ABOUT_SOUND, BAD_PICTURE, PICTURE, SOUND
 Ask = Callable[..., Any]
 
 pytestmark = [pytest.mark.real, pytest.mark.allow_hosts(["127.0.0.1"])]
+
+
+@pytest.fixture(autouse=True)
+def _collect_what_it_leaves() -> Iterator[None]:
+    """It leaves event loops open; their sockets are not to warn in the middle of the next test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 class City(BaseModel):

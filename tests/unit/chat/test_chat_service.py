@@ -145,7 +145,7 @@ def finished(deltas: Sequence[Delta]) -> Finished:
 def test_an_answer_is_started_streamed_and_finished_with_its_counts() -> None:
     notes, engine = Notes(), ScriptedEngine([said("Hel", cached=5), said("lo", "stop", cached=5)])
     deltas = chat(engine, ask(), notes)
-    assert deltas[1:-1] == [ContentDelta("Hel"), ContentDelta("lo")]
+    assert deltas[1:-1] == [ContentDelta(letter) for letter in "Hello"]
     usage = finished(deltas).usage
     assert deltas[0] == Started(usage.prompt_tokens, 0)
     assert (finished(deltas).reason, usage.completion_tokens, usage.cached_tokens) == ("stop", 5, 5)
@@ -168,7 +168,7 @@ def test_a_stop_string_ends_the_answer_and_the_engines_work() -> None:
     deltas = chat(engine, ask(stop=("STOP",)), Notes())
     assert content(deltas) == "one "
     assert finished(deltas).reason == "stop"
-    assert finished(deltas).usage.completion_tokens == len("one STOP two")
+    assert finished(deltas).usage.completion_tokens == len("one STOP"), "what came in the same step is not counted"
 
 
 def test_ignore_eos_sends_no_stop_tokens() -> None:
@@ -177,11 +177,13 @@ def test_ignore_eos_sends_no_stop_tokens() -> None:
     assert (engine.requests[0].stop_tokens, engine.requests[0].max_tokens) == (frozenset(), 7)
 
 
-@pytest.mark.parametrize("thought", [" for it.</think>junk", " for it.", " for it.<answer>early"])
-def test_behind_a_thought_however_it_ends_the_answer_is_asked_for(thought: str) -> None:
+@pytest.mark.parametrize(
+    ("thought", "beyond"), [(" for it.</think>", "junk"), (" for it.", ""), (" for it.<answer>", "early")]
+)
+def test_behind_a_thought_however_it_ends_the_answer_is_asked_for(thought: str, beyond: str) -> None:
     notes = Notes()
     engine = ScriptedEngine(
-        [said(thought[:3]), said(thought[3:], "stop")], [said("It is.\n</answer>"), said("x", "stop")]
+        [said(thought[:3]), said(thought[3:] + beyond, "stop")], [said("It is.\n</answer>"), said("x", "stop")]
     )
     deltas = chat(engine, ask(thinking=Thinking(is_on=True), max_tokens=90), notes)
     assert reasoning(deltas).endswith(" for it.")

@@ -1,6 +1,7 @@
 """The scheduler over the fake backend: exact texts whatever shares the batch, the cache or the memory."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from llguidance import LLMatcher
 
-from autoglm_phone.backends.fake.backend import FakeBackend, choose_by_hash
+from autoglm_phone.backends.fake.backend import Choose, FakeBackend, Values, choose_by_hash
 from autoglm_phone.core.backend import StepPlan, StepResult
 from autoglm_phone.core.ids import Digest, RequestId, TokenId
 from autoglm_phone.core.prompt import EmbedSpan, Prompt
@@ -17,12 +18,15 @@ from autoglm_phone.core.request import FinishReason, Request, SamplingParams, To
 from autoglm_phone.engine.chunk_policy import ChunkPolicy
 from autoglm_phone.engine.config import EngineConfig
 from autoglm_phone.engine.scheduler import Scheduler
+from autoglm_phone.engine.step_costs import StepCosts
 
 GREEDY = SamplingParams(temperature=0.0)
 VOCABULARY = 50
 
 
-def small_config(*, cache: bool = True, kv_tokens: int = 64, spill_bytes: int = 400) -> EngineConfig:
+def small_config(
+    *, cache: bool = True, kv_tokens: int = 64, spill_bytes: int = 400, speculation: bool = True
+) -> EngineConfig:
     return EngineConfig(
         max_model_len=40,
         kv_tokens=kv_tokens,
@@ -33,14 +37,15 @@ def small_config(*, cache: bool = True, kv_tokens: int = 64, spill_bytes: int = 
         spill_bytes=spill_bytes if cache else 0,
         prefill_chunk=4,
         prefill_chunk_idle=6,
+        speculation=speculation,
     )
 
 
 class ScriptedBackend(FakeBackend):
     """held: requests whose grammar is not compiled yet. failing and ending: what the next draws mean for whom."""
 
-    def __init__(self, config: EngineConfig) -> None:
-        super().__init__(choose_by_hash(VOCABULARY), num_slots=config.max_slots, kv_tokens=config.kv_tokens)
+    def __init__(self, config: EngineConfig, choose: Choose) -> None:
+        super().__init__(choose, num_slots=config.max_slots, kv_tokens=config.kv_tokens)
         self.held: set[RequestId] = set()
         self.failing: dict[RequestId, str] = {}
         self.ending: set[RequestId] = set()
@@ -52,13 +57,22 @@ class ScriptedBackend(FakeBackend):
         result = super().step(plan)
         drawn = {request: token for request, token in result.sampled.items() if request not in self.failing}
         failed = result.failed | {request: self.failing[request] for request in result.sampled.keys() - drawn.keys()}
-        return StepResult(drawn, result.logprobs, failed, result.ended | (self.ending & drawn.keys()))
+        return replace(result, sampled=drawn, failed=failed, ended=result.ended | (self.ending & drawn.keys()))
+
+
+def choose_from_habit(values: Values, params: SamplingParams) -> TokenId:
+    """Mostly what followed the last two tokens before, as far as the hash of them goes; now and then something else."""
+    usual = TokenId(choose_by_hash(3)(values[-2:], GREEDY) + 1)
+    return usual if choose_by_hash(7)(values, params) else choose_by_hash(VOCABULARY)(values, params)
 
 
 class Rig:
-    def __init__(self, config: EngineConfig) -> None:
-        self.backend = ScriptedBackend(config)
-        self.scheduler = Scheduler(config, self.backend, ChunkPolicy(config))
+    """Guesses cost nothing, so that all of them are computed; what is worth it is tested beside the drafter."""
+
+    def __init__(self, config: EngineConfig, choose: Choose = choose_from_habit) -> None:
+        self.config = config
+        self.backend = ScriptedBackend(config, choose)
+        self.scheduler = Scheduler(config, self.backend, ChunkPolicy(config), StepCosts(slope=0.0))
         self.texts: dict[RequestId, list[TokenId]] = {}
         self.finished: dict[RequestId, FinishReason] = {}
         self.cached: dict[RequestId, int] = {}
@@ -73,7 +87,7 @@ class Rig:
 
     def step(self) -> None:
         planned = self.scheduler.plan()
-        assert planned.plan.items, "there is work, so there is a step"
+        assert 0 < planned.plan.num_tokens <= self.config.max_step_tokens, "there is work, so there is a step"
         for request_id, event in self.scheduler.commit(planned, self.backend.step(planned.plan)):
             self.texts[request_id] += event.tokens
             self.events[request_id].append(event)
@@ -94,7 +108,8 @@ def make_request(
 
 
 def alone(request: Request) -> list[TokenId]:
-    rig = Rig(small_config(cache=False))
+    """The text of a request that nothing is shared with and nothing is computed ahead for."""
+    rig = Rig(small_config(cache=False, speculation=False))
     rig.add(request)
     rig.run()
     return rig.texts[request.id]
@@ -106,9 +121,9 @@ def media_span(start: int, length: int, number: int) -> EmbedSpan:
 
 
 @st.composite
-def prompts(draw: st.DrawFn) -> Prompt:
+def prompts(draw: st.DrawFn, longest: int = 25) -> Prompt:
     """Few distinct tokens, so that prefixes often agree; sometimes a medium among them."""
-    tokens = draw(st.lists(st.integers(1, 2), min_size=1, max_size=25))
+    tokens = draw(st.lists(st.integers(1, 2), min_size=1, max_size=longest))
     embeds: tuple[EmbedSpan, ...] = ()
     if len(tokens) > 6 and draw(st.booleans()):
         start = draw(st.integers(0, len(tokens) - 4))
@@ -240,7 +255,9 @@ def test_an_aborted_request_is_gone_before_the_next_step() -> None:
 
 
 BYTES_33_TO_47 = LLMatcher.grammar_from_regex("[!-/]{4,12}")
-grammars = st.sampled_from(["", BYTES_33_TO_47, LLMatcher.grammar_from_regex("(#%?)+!")])
+FORM = LLMatcher.grammar_from_regex(r'(!first="[#-&]{1,2}", |second: -?[0-9]{1,3};){1,4}')
+HABIT = LLMatcher.grammar_from_regex("([\x01-\x03]{2,5};){1,6}")
+grammars = st.sampled_from(["", BYTES_33_TO_47, LLMatcher.grammar_from_regex("(#%?)+!"), FORM, HABIT])
 
 
 @given(st.lists(st.tuples(prompts(), st.integers(1, 15), samplings, grammars), min_size=1, max_size=6))
@@ -266,6 +283,55 @@ def test_a_preempted_answer_goes_on_in_its_grammar() -> None:
     assert rig.scheduler.num_preemptions > 0
     assert [len(text) for text in rig.texts.values()] == [18] * 3
     assert all(33 <= token <= 47 for text in rig.texts.values() for token in text)
+
+
+def test_what_a_grammar_forces_takes_no_step_of_its_own() -> None:
+    text = b'{"element": [5, 5]}'
+    grammar = LLMatcher.grammar_from_regex(r'\{"element": \[[5-6], [5-6]\]\}')
+    counts = {}
+    for speculation in (True, False):
+        rig = Rig(small_config(speculation=speculation))
+        rig.add(make_request("r", Prompt(tokens(1)), 39, grammar=grammar))
+        rig.run()
+        counts[speculation] = len(rig.events[RequestId("r")]), rig.scheduler.num_forced
+        assert bytes(rig.texts[RequestId("r")]).replace(b"6", b"5") == text
+        assert rig.finished == {RequestId("r"): "stop"}
+    assert counts == {True: (3, len(text) - 3), False: (len(text), 0)}
+
+
+@pytest.mark.parametrize("max_tokens", [1, 2, 5, 6, 7])
+def test_a_forced_text_is_cut_at_max_tokens(max_tokens: int) -> None:
+    rig = Rig(small_config())
+    rig.add(make_request("r", Prompt(tokens(1)), max_tokens, grammar=LLMatcher.grammar_from_regex("abcdef")))
+    rig.run()
+    assert bytes(rig.texts[RequestId("r")]) == b"abcdef"[:max_tokens]
+    assert rig.finished == {RequestId("r"): "length" if max_tokens < 6 else "stop"}
+
+
+def test_a_running_stream_gets_its_tokens_while_another_computes_what_was_forced() -> None:
+    rig = Rig(small_config())
+    rig.add(make_request("stream", Prompt(tokens(3)), 12))
+    rig.add(make_request("forced", Prompt(tokens(4)), 30, grammar=LLMatcher.grammar_from_regex("a{20}[bc]d{5}")))
+    rig.step()
+    assert len(rig.texts[RequestId("forced")]) == 20
+    steps = 0
+    while len(rig.texts[RequestId("forced")]) == 20:
+        before = len(rig.texts[RequestId("stream")])
+        rig.step()
+        steps += 1
+        assert len(rig.texts[RequestId("stream")]) == before + 1
+    assert steps == 4, "twenty positions in chunks of four, each beside the one that is computed anyway"
+    rig.run()
+    assert len(rig.texts[RequestId("forced")]) == 26
+
+
+def test_who_asks_for_logprobs_gets_one_a_token_of_a_forced_text() -> None:
+    rig = Rig(small_config())
+    grammar = LLMatcher.grammar_from_regex("abc")
+    asked = Request(RequestId("asked"), Prompt(tokens(1)), GREEDY, 9, grammar=grammar, top_logprobs=1)
+    rig.add(asked)
+    rig.run()
+    assert [(len(event.tokens), len(event.logprobs)) for event in rig.events[asked.id]] == [(1, 1)] * 3
 
 
 def test_a_complete_answer_ends_with_stop_even_at_its_last_token() -> None:
@@ -311,6 +377,66 @@ def test_logprobs_come_with_counted_tokens_only() -> None:
     assert [len(event.logprobs) for event in events] == [len(event.tokens) for event in events]
     assert all(isinstance(told, TokenLogprobs) and len(told.top) == 2 for e in events for told in e.logprobs)
     assert not any(event.logprobs for event in rig.events[RequestId("plain")])
+
+
+@given(prompts(longest=12), st.integers(5, 28), samplings, grammars, st.integers(0, 12))
+@settings(deadline=None, max_examples=200)
+def test_a_text_is_the_same_with_guesses_whatever_comes_of_them(
+    prompt: Prompt, max_tokens: int, sampling: SamplingParams, grammar: str, num_steps: int
+) -> None:
+    """A second request that comes in between stops the guessing, and takes cells."""
+    rig = Rig(small_config(kv_tokens=44))
+    first = make_request("first", prompt, max_tokens, sampling, grammar)
+    second = make_request("second", prompt, max_tokens, sampling)
+    rig.add(first)
+    for _ in range(num_steps):
+        if rig.scheduler.has_work:
+            rig.step()
+            assert rig.scheduler.kv.num_used == rig.backend.num_used_cells
+    rig.add(second)
+    rig.run()
+    assert rig.texts == {request.id: alone(request) for request in (first, second)}
+    assert rig.scheduler.num_accepted <= rig.scheduler.num_drafted
+
+
+def cycle(values: Values, _params: SamplingParams) -> TokenId:
+    """One to five, again and again; a hundred at the thirtieth position."""
+    return TokenId(100 if len(values) == 29 else int(values[-1]) % 5 + 1)
+
+
+def test_guesses_that_come_true_take_no_steps_and_others_cost_no_cells() -> None:
+    rig = Rig(small_config(), cycle)
+    prompt = Prompt(tokens(*range(1, 6)) * 2)
+    rig.add(make_request("r", prompt, 29))
+    rig.run()
+    slow = Rig(small_config(speculation=False), cycle)
+    slow.add(make_request("r", prompt, 29))
+    slow.run()
+    assert rig.texts == slow.texts
+    assert len(rig.events[RequestId("r")]) < 12 < len(slow.events[RequestId("r")])
+    assert 0 < rig.scheduler.num_accepted < rig.scheduler.num_drafted
+    assert slow.scheduler.num_drafted == 0
+
+
+def test_a_guess_never_goes_beyond_a_stop_token() -> None:
+    """The history holds the ends of earlier turns."""
+    rig = Rig(small_config(), lambda values, _: TokenId((int(values[-1]) + 1) % 5))
+    rig.add(make_request("r", Prompt(tokens(1, 2, 3, 4, 0, 1, 2)), 20))
+    rig.run()
+    assert rig.texts[RequestId("r")] == [3, 4]
+    assert rig.finished == {RequestId("r"): "stop"}
+    assert rig.scheduler.num_drafted == 1
+
+
+def test_nobody_waits_for_the_guesses_of_another() -> None:
+    rig = Rig(small_config(), cycle)
+    for name, max_tokens in (("one", 8), ("other", 16)):
+        rig.add(make_request(name, Prompt(tokens(*range(1, 6)) * 2), max_tokens))
+    while not rig.finished:
+        rig.step()
+    assert rig.scheduler.num_drafted == 0
+    rig.run()
+    assert rig.scheduler.num_drafted > 0, "the other is alone now"
 
 
 def names(sequences: Iterable[str]) -> set[RequestId]:

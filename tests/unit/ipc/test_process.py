@@ -299,3 +299,41 @@ asyncio.run(main())
     done = subprocess.run([sys.executable, "-c", program, HERE], stdout=subprocess.PIPE, timeout=PATIENT_S, check=False)
     assert done.returncode == -signal.SIGKILL
     assert int(done.stdout) > 0
+
+
+def test_a_child_launched_before_the_loop_is_taken_over() -> None:
+    owner = Owner("echo", options())
+    owner.process.launch()
+    pid = owner.process.pid
+
+    async def test() -> None:
+        await owner.process.start()
+        try:
+            await owner.until(lambda: owner.ups == 1)
+            assert (owner.process.pid, owner.process.restarts) == (pid, 0)
+            owner.process.send(b"hello")
+            await owner.until(lambda: owner.frames == [b"hello"])
+            owner.process.kill("the test says so")
+            await owner.until(lambda: owner.ups == 2)
+        finally:
+            await owner.process.stop()
+
+    run(test())
+    assert owner.downs[0] == "the test says so"
+    assert owner.process.pid is None
+
+
+def test_a_child_that_died_before_the_loop_is_started_again() -> None:
+    owner = Owner("ends:3", options())
+    owner.process.launch()
+    pid = owner.process.pid
+    assert pid is not None
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    async def test() -> None:
+        await owner.process.start()
+        await owner.until(lambda: len(owner.downs) == 2)
+        await owner.process.stop()
+
+    run(test())
+    assert owner.downs[0] == "ended with exit code 3"

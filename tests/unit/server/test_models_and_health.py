@@ -62,7 +62,18 @@ def test_without_its_media_process_the_server_still_answers_text() -> None:
 
 
 def test_metrics_are_prometheus_text_and_belong_to_one_server() -> None:
-    engine = FakeEngine(EngineStatus("ready", running=3, waiting=2, kv_tokens_used=10, kv_tokens_total=100, restarts=1))
+    status = EngineStatus(
+        "ready",
+        running=3,
+        waiting=2,
+        kv_tokens_used=10,
+        kv_tokens_total=100,
+        restarts=1,
+        tokens_forced=7,
+        tokens_drafted=6,
+        tokens_accepted=5,
+    )
+    engine = FakeEngine(status)
     text = House(ScriptedChat(), engine).get("/metrics").text
     for line in (
         'autoglm_requests{state="running"} 3.0',
@@ -70,5 +81,8 @@ def test_metrics_are_prometheus_text_and_belong_to_one_server() -> None:
         'autoglm_kv_tokens{state="used"} 10.0',
         "autoglm_engine_ready 1.0",
         "autoglm_engine_restarts_total 1.0",
+        'autoglm_speculated_tokens_total{kind="forced"} 7.0',
+        'autoglm_speculated_tokens_total{kind="drafted"} 6.0',
+        'autoglm_speculated_tokens_total{kind="accepted"} 5.0',
     ):
         assert line in text.splitlines()

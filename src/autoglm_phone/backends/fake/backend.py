@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import log
 
 import numpy as np
@@ -16,6 +17,7 @@ from autoglm_phone.backends.fake.byte_vocabulary import VOCAB_SIZE, byte_tokeniz
 from autoglm_phone.backends.grammar.compiler import GrammarCompiler
 from autoglm_phone.backends.grammar.follower import GrammarFollower
 from autoglm_phone.backends.grammar.matcher import GrammarFailed
+from autoglm_phone.backends.verify import Drawn, draw_along
 from autoglm_phone.core.backend import StepItem, StepPlan, StepResult
 from autoglm_phone.core.errors import StepFailed
 from autoglm_phone.core.ids import RequestId, SlotId, TokenId
@@ -66,36 +68,41 @@ class FakeBackend:
         self.num_computed = 0
 
     def step(self, plan: StepPlan) -> StepResult:
-        sampled, logprobs, failed, ended = {}, {}, {}, set()
+        sampled, logprobs, failed, ended, num_forced = {}, {}, {}, set(), 0
         for item in plan.items:
             self._fill(item)
             if (request_id := item.sample_for) is None:
                 continue
             sampler = self._samplers[request_id]
             try:
-                token, is_last = self._draw(item.slot, sampler)
+                drawn = draw_along(item.drafts, item.max_sampled, partial(self._draw, item, sampler))
             except GrammarFailed as error:
                 failed[request_id] = str(error)
                 continue
-            if is_last:
+            if drawn.is_last:
                 ended.add(request_id)
-            if token is not None:
-                sampled[request_id] = token
+            if drawn.tokens:
+                sampled[request_id] = drawn.tokens
+                num_forced += drawn.num_forced
                 if sampler.request.top_logprobs is not None:
-                    logprobs[request_id] = made_up_logprobs(token, sampler.request.top_logprobs)
-        return StepResult(sampled, logprobs, failed, frozenset(ended))
+                    logprobs[request_id] = made_up_logprobs(drawn.tokens[0], sampler.request.top_logprobs)
+        return StepResult(sampled, logprobs, failed, frozenset(ended), num_forced)
 
-    def _draw(self, slot: SlotId, sampler: _Sampler) -> tuple[TokenId | None, bool]:
-        """The token, and whether the answer's grammar is complete with it; None if it was complete before."""
+    def _draw(self, item: StepItem, sampler: _Sampler, num_drafts: int, most: int) -> Drawn:
+        """What comes behind that many of the item's guesses."""
         params = sampler.request.sampling
-        token = _biased(self._choose([cell.value for cell in self._slots[slot]], params), params)
+        slot = self._slots[item.slot]
+        read = slot[: len(slot) - item.num_drafts + num_drafts]
+        token = _biased(self._choose([cell.value for cell in read], params), params)
         if sampler.grammar is None:
-            return token, False
+            return Drawn((token,))
         logits = np.zeros(VOCAB_SIZE, dtype=np.float32)
         if not sampler.grammar.limit(logits):
-            return None, True
+            return Drawn((), is_last=True)
         token = nearest_allowed(token, np.flatnonzero(logits == 0), tuple(sampler.request.stop_tokens))
-        return token, sampler.grammar.take(token)
+        sampler.grammar.take(token)
+        forced = sampler.grammar.take_forced(most - 1)
+        return Drawn((token, *forced), None, sampler.grammar.is_complete, len(forced))
 
     def _fill(self, item: StepItem) -> None:
         slot = self._slots[item.slot]

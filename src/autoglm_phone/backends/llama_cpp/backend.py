@@ -12,6 +12,7 @@ from autoglm_phone.backends.llama_cpp.config import LlamaCppConfig
 from autoglm_phone.backends.llama_cpp.draw import TokenDraw
 from autoglm_phone.backends.llama_cpp.sampler import SamplerChain, is_plain_argmax
 from autoglm_phone.backends.llama_cpp.vocabulary import grammar_tokenizer
+from autoglm_phone.backends.verify import Drawn, draw_along
 from autoglm_phone.core.backend import StepItem, StepPlan, StepResult
 from autoglm_phone.core.errors import BundleError, StepFailed
 from autoglm_phone.core.ids import RequestId, SlotId
@@ -56,7 +57,8 @@ class LlamaCppBackend:
         params.n_ctx = config.kv_tokens
         params.n_batch = params.n_ubatch = config.max_step_tokens
         params.n_seq_max = config.max_slots
-        params.n_outputs_max = config.max_slots  # less asserts; more would reserve V floats for each
+        params.n_outputs_max = config.max_slots + config.max_draft  # less asserts; V floats are reserved for each
+        params.n_outputs_max_per_seq = 1 + config.max_draft
         params.n_threads = params.n_threads_batch = config.threads
         # Without a unified cache a partial seq_cp asserts, and mixed batches are split by sequence.
         params.kv_unified = True
@@ -77,31 +79,37 @@ class LlamaCppBackend:
     def step(self, plan: StepPlan) -> StepResult:
         """Compute all items in one call, then draw the tokens that were asked for."""
         self._lib.llama_batch_ext_clear(self._batch)
-        outputs = {item.sample_for: self._add(item) for item in plan.items}
-        outputs.pop(None, None)
+        outputs = [(item, self._add(item)) for item in plan.items]
         if (code := self._lib.llama_process(self.context, PROCESS_TYPE_DECODE, self._batch)) != 0:
             raise StepFailed(f"llama_process gave {code} for {plan.num_tokens} tokens: {self._library.last_warning}")
-        return self._drawn({request: index for request, index in outputs.items() if request})
+        return self._drawn(outputs)
 
-    def _drawn(self, outputs: dict[RequestId, int]) -> StepResult:
-        sampled, logprobs, failed, ended = {}, {}, {}, set()
-        for request, index in outputs.items():
+    def _drawn(self, outputs: list[tuple[StepItem, list[int]]]) -> StepResult:
+        """Draw for the items that want it, each behind its batch entries."""
+        sampled, logprobs, failed, ended, num_forced = {}, {}, {}, set(), 0
+        for item, indices in outputs:
+            if (request := item.sample_for) is None:
+                continue
             try:
-                drawn = self._draws[request].draw(self, index)
+                drawn = draw_along(item.drafts, item.max_sampled, partial(self._draw, request, indices))
             except GrammarFailed as error:
                 failed[request] = f"the answer's form: {error}"
                 continue
-            if drawn.token is not None:
-                sampled[request] = drawn.token
+            if drawn.tokens:
+                sampled[request] = drawn.tokens
+                num_forced += drawn.num_forced
             if drawn.logprobs is not None:
                 logprobs[request] = drawn.logprobs
             if drawn.is_last:
                 ended.add(request)
-        return StepResult(sampled, logprobs, failed, frozenset(ended))
+        return StepResult(sampled, logprobs, failed, frozenset(ended), num_forced)
 
-    def _add(self, item: StepItem) -> int:
-        """Put one item into the batch; gives the batch index of its last position."""
-        index = END
+    def _draw(self, request: RequestId, indices: list[int], num_drafts: int, most: int) -> Drawn:
+        return self._draws[request].draw(self, indices[num_drafts], most)
+
+    def _add(self, item: StepItem) -> list[int]:
+        """Put one item into the batch; gives the batch indices that have logits: its last position and guesses."""
+        indices = []
         for offset, token in enumerate(item.tokens):
             if item.embeddings is None:
                 index = self._lib.llama_batch_ext_add_token(self._batch, item.slot, token)
@@ -111,9 +119,13 @@ class LlamaCppBackend:
                 raise StepFailed(f"llama.cpp refuses position {item.start + offset} of slot {item.slot}: code {index}")
             self._position[0] = item.start + offset
             self._lib.llama_batch_ext_set_pos(self._batch, index, self._position)
-        if item.sample_for is not None:
+            indices.append(index)
+        if item.sample_for is None:
+            return []
+        wanted = indices[-1 - item.num_drafts :]
+        for index in wanted:
             self._lib.llama_batch_ext_set_output_logits(self._batch, index, True)
-        return index
+        return wanted
 
     def _embd(self, row: np.ndarray[Any, np.dtype[np.float32]]) -> Any:
         if row.shape != (self._width,) or not row.flags.c_contiguous or row.dtype != np.float32:

@@ -12,10 +12,9 @@ from typing import Any, cast
 
 from cffi import FFI
 
+from autoglm_phone.backends.llama_cpp.release import PACKAGE, VERSION
 from autoglm_phone.core.errors import MissingDependency, SetupError
 
-PACKAGE = "xllamacpp"
-VERSION = "2026.10.11549"
 MODEL_PARAMS_BYTES = 80
 CONTEXT_PARAMS_BYTES = 168
 
@@ -43,6 +42,8 @@ struct llama_context_params {
     void * samplers; size_t n_samplers; void * ctx_other;
 };
 struct llama_sampler_chain_params { bool no_perf; };
+typedef struct { llama_token id; float logit, p; } llama_token_data;
+typedef struct { llama_token_data * data; size_t size; int64_t selected; bool sorted; } llama_token_data_array;
 struct llama_embd { const float * data; size_t n_rows; size_t n_embd; };
 
 typedef void (*log_callback)(int level, const char * text, void * user_data);
@@ -101,6 +102,7 @@ struct llama_sampler * llama_sampler_init_min_p(float p, size_t min_keep);
 struct llama_sampler * llama_sampler_init_temp(float t);
 struct llama_sampler * llama_sampler_init_penalties(
     int32_t n_vocab, int32_t last_n, float repeat, float freq, float present);
+void llama_sampler_apply(struct llama_sampler * smpl, llama_token_data_array * cur_p);
 void llama_sampler_accept(struct llama_sampler * smpl, llama_token token);
 llama_token llama_sampler_sample(struct llama_sampler * smpl, struct llama_context * ctx, int32_t idx);
 void llama_sampler_free(struct llama_sampler * smpl);

@@ -10,6 +10,7 @@ class LlamaCppConfig:
     max_slots         sequences that may hold KV at once, running and cached
     max_step_tokens   most positions in one step
     threads           CPU threads of a step
+    max_draft         most guesses in one step
     """
 
     model_file: Path
@@ -17,3 +18,4 @@ class LlamaCppConfig:
     max_slots: int
     max_step_tokens: int
     threads: int
+    max_draft: int = 0

@@ -1,6 +1,5 @@
 """One request's way from logits to its next token."""
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,8 +8,9 @@ from numpy.typing import NDArray
 from autoglm_phone.backends.grammar.follower import GrammarFollower
 from autoglm_phone.backends.llama_cpp.logprobs import token_logprobs
 from autoglm_phone.backends.llama_cpp.sampler import SamplerChain
+from autoglm_phone.backends.verify import Drawn
 from autoglm_phone.core.ids import TokenId
-from autoglm_phone.core.request import Request, TokenLogprobs
+from autoglm_phone.core.request import Request
 
 
 class Outputs(Protocol):
@@ -19,15 +19,6 @@ class Outputs(Protocol):
     @property
     def context(self) -> Any: ...
     def logits(self, output_index: int) -> NDArray[np.float32]: ...
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """token None: nothing may follow, the answer was complete before. is_last: it is complete now."""
-
-    token: TokenId | None
-    logprobs: TokenLogprobs | None = None
-    is_last: bool = False
 
 
 class TokenDraw:
@@ -51,21 +42,25 @@ class TokenDraw:
     def is_ready(self) -> bool:
         return self._grammar is None or self._grammar.is_ready
 
-    def draw(self, outputs: Outputs, output_index: int) -> Drawn:
-        """The token behind one batch entry; edits its logits. Raises GrammarFailed."""
+    def draw(self, outputs: Outputs, output_index: int, max_tokens: int) -> Drawn:
+        """The token behind one batch entry and what is forced behind it; edits the logits. Raises GrammarFailed."""
         if self._is_plain:
-            return Drawn(self._choose(outputs, output_index))
+            return Drawn((self._choose(outputs, output_index),))
         logits = outputs.logits(output_index)
         untouched = logits.copy() if self._num_top is not None else None
         logits[self._biased] += self._bias
         if self._grammar is not None and not self._grammar.limit(logits):
-            return Drawn(None, is_last=True)
+            return Drawn((), is_last=True)
         token = self._choose(outputs, output_index)
-        return Drawn(
-            token,
-            token_logprobs(untouched, token, self._num_top or 0) if untouched is not None else None,
-            is_last=self._grammar is not None and self._grammar.take(token),
-        )
+        logprobs = token_logprobs(untouched, token, self._num_top or 0) if untouched is not None else None
+        if self._grammar is None:
+            return Drawn((token,), logprobs)
+        self._grammar.take(token)
+        forced = self._grammar.take_forced(max_tokens - 1)
+        if self._chain is not None:
+            for other in forced:
+                self._chain.take(other)
+        return Drawn((token, *forced), logprobs, self._grammar.is_complete, len(forced))
 
     def _choose(self, outputs: Outputs, output_index: int) -> TokenId:
         if self._chain is not None:

@@ -1,24 +1,29 @@
 """What a decoder will take in the engine process, from the header of its file: nothing is loaded.
 
-Follows what llama.cpp allocates (release b11549) and was held against the resident memory of a loaded 0.5B and 1.5B,
-with the wheel's kernels and with native ones: within 1 %. docs/performance.md has the figures.
+Follows what llama.cpp allocates (release b11549) and was held against the engine process with a 0.5B, with the wheel's
+kernels and with native ones: within 1 %. docs/performance.md has the figures.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from autoglm_phone.core.errors import BundleError
 from autoglm_phone.core.memory import MemoryPart
 from autoglm_phone.weights.gguf_file import Value
-from autoglm_phone.weights.gguf_tensors import GgufTensors, TensorEntry
+from autoglm_phone.weights.gguf_tensors import GgufTensors, TensorEntry, read_tensors
 
 # The wheel's kernels keep a second copy of these, rows interleaved, where the rows come in eights; the mapped file
 # stays behind them. Source: ggml, src/ggml-cpu/repack.cpp, ggml_repack_get_optimal_repack_type for AVX2.
 REPACKED = frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"})
 INTERLEAVED_ROWS = 8
-# Native kernels pack these to the size of Q8_0 (rows16.h, docs/adr/0007). The file is read, not mapped.
+# Native kernels pack these: columns that a row must be made of, and bytes that so many take (rows16.h, docs/adr/0007).
+# The file is read, not mapped.
 ROWS16 = 16
-Q8_0_BLOCK_BYTES, Q5_0_BLOCK_BYTES = 34, 22
+ROWS16_BLOCKS = {"Q8_0": (32, 34), "Q5_0": (32, 34), "Q4_K": (256, 148), "Q6_K": (256, 274)}
+
+# Lists of strings whose length says how much a vocabulary takes.
+TOKENS, MERGES = "tokenizer.ggml.tokens", "tokenizer.ggml.merges"
 
 KV_PADDING = 256  # llama-context.cpp rounds n_ctx up to it
 KV_BYTES, FLOAT_BYTES = 2, 4  # the cache is f16
@@ -33,50 +38,47 @@ LIBRARY_BYTES = 10_500_000  # of the wheel's shared object, what gets resident; 
 
 @dataclass(frozen=True)
 class StepSizes:
-    """kv_tokens, max_slots and max_step_tokens as in LlamaCppConfig; warm_up_tokens: positions of the first step.
-
-    max_outputs: positions of one step of which logits are wanted.
-    """
+    """As in LlamaCppConfig."""
 
     kv_tokens: int
     max_slots: int
     max_step_tokens: int
-    warm_up_tokens: int
-    max_outputs: int
+    max_draft: int
+
+
+def read_decoder(path: Path) -> GgufTensors:
+    """What decoder_memory goes by, the vocabulary counted and not read. Raises BundleError, see read_tensors."""
+    return read_tensors(path, counted=(TOKENS, MERGES))
 
 
 def decoder_memory(file: GgufTensors, sizes: StepSizes, *, has_native_kernels: bool) -> tuple[MemoryPart, ...]:
-    """Raises BundleError that names the key where the file does not say how large its KV cache is."""
+    """file: of read_decoder. Raises BundleError that names the key where it does not say how large its KV cache is."""
     numbers = _Numbers(file.path.name, file.metadata)
-    vocabulary = _length(file.metadata, "tokenizer.ggml.tokens")
+    outputs_bytes = (sizes.max_slots + sizes.max_draft) * _count(file.metadata, TOKENS) * FLOAT_BYTES
     step_bytes = FLOAT_BYTES * (STEP_FEED_FORWARDS * numbers.feed_forward() + STEP_WIDTHS * numbers.width)
-    later_tokens = max(0, sizes.max_step_tokens - sizes.warm_up_tokens)
-    later_bytes = (
-        later_tokens * step_bytes
-        + sizes.kv_tokens * sizes.max_step_tokens * MASK_BYTES
-        + sizes.max_outputs * vocabulary * FLOAT_BYTES
-    )
+    # Steps compute the logits in a buffer and copy them out. The first step, of one token, touches next to nothing.
+    steps_bytes = sizes.max_step_tokens * (step_bytes + sizes.kv_tokens * MASK_BYTES) + outputs_bytes
     kv_tokens = -(-sizes.kv_tokens // KV_PADDING) * KV_PADDING
     weights = _read_weights(file) if has_native_kernels else _mapped_weights(file)
     return (
         *weights,
         MemoryPart("engine", "kv cache", kv_tokens * numbers.kv_bytes_per_token()),
         MemoryPart("engine", "vocabulary", vocabulary_entries(file.metadata) * VOCABULARY_ENTRY_BYTES),
-        MemoryPart("engine", "logits", sizes.max_slots * vocabulary * FLOAT_BYTES),
-        MemoryPart("engine", "a step", sizes.warm_up_tokens * step_bytes),
-        MemoryPart("engine", "larger steps", later_bytes, "growing"),
+        MemoryPart("engine", "logits", outputs_bytes),
+        MemoryPart("engine", "steps", steps_bytes, "growing"),
         MemoryPart("engine", "llama.cpp", LIBRARY_BYTES),
     )
 
 
 def vocabulary_entries(metadata: Mapping[str, Value]) -> int:
     """Tokens and merges of a tokenizer: what its size in memory goes by."""
-    return _length(metadata, "tokenizer.ggml.tokens") + _length(metadata, "tokenizer.ggml.merges")
+    return _count(metadata, TOKENS) + _count(metadata, MERGES)
 
 
-def _length(metadata: Mapping[str, Value], key: str) -> int:
-    found = metadata.get(key)
-    return len(found) if isinstance(found, list) else 0
+def _count(metadata: Mapping[str, Value], key: str) -> int:
+    found = metadata.get(key, 0)
+    assert isinstance(found, int), f"{key} has been read and not counted"
+    return found
 
 
 def _mapped_weights(file: GgufTensors) -> Iterable[MemoryPart]:
@@ -98,9 +100,10 @@ def _read_weights(file: GgufTensors) -> Iterable[MemoryPart]:
     if "output.weight" not in sizes and (embedding := file.entries.get("token_embd.weight")):
         sizes["output.weight"] = embedding.size_bytes  # looked up in one buffer, multiplied in another
     for entry in _products(file):
-        if entry.type.name == "Q5_0" and len(entry.shape) == 2 and _has_rows(entry, ROWS16):
+        columns, block_bytes = ROWS16_BLOCKS.get(entry.type.name, (0, 0))
+        if columns and len(entry.shape) == 2 and _has_rows(entry, ROWS16):
             name = "output.weight" if entry.name == "token_embd.weight" else entry.name
-            sizes[name] = entry.size_bytes // Q5_0_BLOCK_BYTES * Q8_0_BLOCK_BYTES
+            sizes[name] = entry.num_elements // columns * block_bytes
     yield MemoryPart("engine", "weights, packed", sum(sizes.values()))
 
 

@@ -27,7 +27,8 @@ class SamplerChain:
         self, library: LlamaLibrary, vocab_size: int, window: int, params: SamplingParams, prompt: Sequence[TokenId]
     ) -> None:
         lib = library.lib
-        self._lib = lib
+        self._lib, self._ffi = lib, library.ffi
+        self._only = library.ffi.new("llama_token_data *")
         self._chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
         if params.repetition_penalty != 1.0:
             repeat = lib.llama_sampler_init_penalties(vocab_size, window, params.repetition_penalty, 0.0, 0.0)
@@ -64,6 +65,13 @@ class SamplerChain:
     def sample(self, context: Any, output_index: int) -> TokenId:
         """Draw after batch entry output_index and count the token for the penalties."""
         return TokenId(self._lib.llama_sampler_sample(self._chain, context, output_index))
+
+    def take(self, token: TokenId) -> None:
+        """Go on as if the token had been drawn where nothing else could be: counts it, and uses up the same chance."""
+        self._only.id, self._only.logit = token, 0.0
+        choices = self._ffi.new("llama_token_data_array *", {"data": self._only, "size": 1, "selected": -1})
+        self._lib.llama_sampler_apply(self._chain, choices)
+        self._lib.llama_sampler_accept(self._chain, token)
 
     def close(self) -> None:
         self._lib.llama_sampler_free(self._chain)

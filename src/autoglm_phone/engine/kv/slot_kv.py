@@ -60,6 +60,10 @@ class SlotKV:
         return self._pool.num_cells - self._pool.num_free
 
     @property
+    def num_free(self) -> int:
+        return self._pool.num_free
+
+    @property
     def num_idle(self) -> int:
         """Cells that only cached slots hold."""
         return self._pool.num_used_only_outside([s.cells for s in self._slots.values() if s.owner is not None])

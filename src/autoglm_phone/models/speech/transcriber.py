@@ -73,8 +73,7 @@ class Transcriber:
         self._whisper = WhisperModel(
             str(folder), device="cpu", compute_type="int8", cpu_threads=threads, num_workers=1, local_files_only=True
         )
-        # the first call allocates
-        self._listen(np.zeros(SAMPLE_RATE, np.float32), _MIN_WINDOW_S, HearingOptions(), [])
+        # No sound is heard here to warm up: the first takes 0.08 s longer than the second with or without it.
         return_free_memory()
 
     def read(self, sound: Waveform) -> Reading:

@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import math
 import os
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from autoglm_phone.core.module import Reading
 from autoglm_phone.models.memory import return_free_memory
 from autoglm_phone.models.vision.bands import to_bands
 from autoglm_phone.models.vision.reading_order import TextLine, to_reading_order
+from autoglm_phone.models.vision.seen_screens import FoundLine, SeenScreens, to_rows
+from autoglm_phone.models.vision.strips import Strip, to_strips
 
 ARCH = "pp-ocr"
 VERSION = "6-small"
@@ -35,11 +38,13 @@ _DETECTOR, _RECOGNIZER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 _MAX_SHORT_SIDE_PX, _MAX_WIDTH_PX, _MAX_PIXELS = 1200, 2400, 8_000_000
 _DETECTOR_SHORT_SIDE_PX = 576
 _MAX_DETECTOR_PIXELS = 576 * 640
+_DETECTOR_GRID_PX = 32
 # A screen holds 20 lines, a dense page 100. The bounds on their number and on their width by height keep hostile
 # pictures from taking minutes or gigabytes: the recognizer takes about 30 kB a pixel of a line 48 pixels high.
 _MAX_LINES, _MAX_LINE_SHAPE = 250, 60
+_MIN_LINE_PX = 96
 _MIN_SCORE = 0.5
-# Thinner than this there is no letter, and the detector's grid of 32 pixels would round it away.
+# Thinner than this there is no letter, and the detector's grid would round it away.
 _MIN_SIDE_PX = 8
 
 
@@ -64,6 +69,7 @@ class ScreenReader:
 
     def __init__(self, *, threads: int = 1) -> None:
         self.files = module_files()
+        self._seen = SeenScreens()
         # Here and not at the top: the message of module_files comes first.
         from rapidocr import RapidOCR
         from rapidocr.main import RapidOCRError
@@ -78,8 +84,12 @@ class ScreenReader:
                 "Det.model_path": str(self.files[0]),
                 "Det.limit_type": "max",  # the limit itself follows each band's shape: see _find
                 "Rec.model_path": str(self.files[1]),
-                # one by one: a batch is padded to its longest line; took longer and 115 MB more at the peak
+                # one by one: a batch is padded to its longest line; took longer and 115 MB more at the peak, and even
+                # lines of the same width take as long together (docs/adr/0006)
                 "Rec.rec_batch_num": 1,
+                # A line is padded to this width at least, 320 by default: 13 screens' words were the same but for two
+                # letters, in 60 % of the time, for most lines of a screen are short. Icons taken for letters change.
+                "Rec.rec_img_shape": [3, 48, _MIN_LINE_PX],
                 "EngineConfig.onnxruntime.intra_op_num_threads": min(threads, os.cpu_count() or 1),
                 "EngineConfig.onnxruntime.inter_op_num_threads": 1,
                 "EngineConfig.onnxruntime.enable_cpu_mem_arena": False,
@@ -93,31 +103,51 @@ class ScreenReader:
 
     def read(self, image: Image) -> Reading:
         shape = "square" if image.width == image.height else "portrait" if image.height > image.width else "landscape"
+        pixels = _to_readable_size(image.pixels)
         try:
-            lines, is_whole = self._read_lines(_to_readable_size(image.pixels))
+            lines, is_whole = self._read_lines(pixels)
         finally:
             return_free_memory()
-        rows = [f"[{line.x},{line.y}] {line.text}" for line in to_reading_order(lines)]
+        height, width = pixels.shape[:2]
+        read = (TextLine.from_corners(one.corners, one.words, width=width, height=height) for one in lines if one.words)
+        rows = [f"[{line.x},{line.y}] {line.text}" for line in to_reading_order(read)]
         if not is_whole:
             rows.append(MORE_TEXT)
         return Reading("\n".join(rows), f"{image.width}x{image.height} pixels, {shape}")
 
-    def _read_lines(self, pixels: NDArray[np.uint8]) -> tuple[list[TextLine], bool]:
-        """The lines, and whether they are all that there are."""
+    def _read_lines(self, pixels: NDArray[np.uint8]) -> tuple[list[FoundLine], bool]:
+        """The lines, and whether they are all that there are. What is known from the last screens is not read again."""
         height, width = pixels.shape[:2]
-        lines: list[TextLine] = []
         if min(height, width) < _MIN_SIDE_PX:
-            return lines, True
+            return [], True
         scale = min(1.0, _DETECTOR_SHORT_SIDE_PX / min(height, width))
-        max_rows = max(1, int(_MAX_DETECTOR_PIXELS / (scale * scale * width)))
-        num_left = _MAX_LINES
-        for first, end in to_bands(pixels, max_rows):
-            corners, crops = self._find(pixels[first:end], scale)
-            for box, words in zip(corners, self._recognize(crops[:num_left]), strict=False):
-                if words:
-                    lines.append(TextLine.from_corners(np.add(box, (0, first)), words, width=width, height=height))
-            num_left -= len(crops)
-            if num_left < 0:
+        rows = to_rows(pixels)
+        recalled = self._seen.recall(rows)
+        strips = to_strips(recalled.unread, height, grid=_DETECTOR_GRID_PX / scale)
+        lines = [line for line in recalled.lines if not any(map(line.reaches_into, (one.unread for one in strips)))]
+        for strip in strips:
+            found, is_whole = self._read_strip(pixels, strip, scale, _MAX_LINES - len(lines))
+            lines = [line for line in lines if not any(one.covers(line) for one in found)] + found
+            if not is_whole:
+                return lines, False
+        self._seen.remember(rows, lines)
+        return lines, True
+
+    def _read_strip(
+        self, pixels: NDArray[np.uint8], strip: Strip, scale: float, max_lines: int
+    ) -> tuple[list[FoundLine], bool]:
+        """The lines that reach into its unread rows, and whether they are all that there are."""
+        max_rows = max(1, int(_MAX_DETECTOR_PIXELS / (scale * scale * pixels.shape[1])))
+        top, bottom = strip.rows
+        lines: list[FoundLine] = []
+        for first, end in to_bands(pixels[top:bottom], max_rows):
+            corners, crops = self._find(pixels[top + first : top + end], scale)
+            boxes = [FoundLine(np.add(box, (0, top + first)), "") for box in corners]
+            wanted = [(box, crop) for box, crop in zip(boxes, crops, strict=True) if box.reaches_into(strip.unread)]
+            num_left = max_lines - len(lines)
+            words = self._recognize([crop for _, crop in wanted[:num_left]])
+            lines += [replace(box, words=read) for (box, _), read in zip(wanted, words, strict=False)]
+            if len(wanted) > num_left:
                 return lines, False
         return lines, True
 

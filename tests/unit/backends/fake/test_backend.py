@@ -35,8 +35,7 @@ def text(backend: FakeBackend, grammar: str) -> str:
     drawn = bytearray()
     result = step(backend)
     while True:
-        if ME in result.sampled and result.sampled[ME] != END:
-            drawn.append(result.sampled[ME])
+        drawn += bytes(token for token in result.sampled.get(ME, ()) if token != END)
         if ME in result.ended:
             backend.close()
             return drawn.decode()
@@ -69,7 +68,7 @@ def test_a_bias_of_a_hundred_decides() -> None:
     for bias, drawn in ((((TokenId(9), 100.0),), 9), (((TokenId(5), -100.0), (TokenId(0), -100.0)), 1), ((), 5)):
         backend = always(5)
         backend.start_sampling(request(bias=bias))
-        assert step(backend).sampled == {ME: TokenId(drawn)}
+        assert step(backend).sampled == {ME: (TokenId(drawn),)}
 
 
 def test_logprobs_come_with_the_token_if_they_are_asked_for() -> None:

@@ -9,12 +9,12 @@ import gguf
 import numpy as np
 import pytest
 
-from autoglm_phone.backends.llama_cpp.memory import StepSizes, decoder_memory
+from autoglm_phone.backends.llama_cpp.memory import StepSizes, decoder_memory, read_decoder
 from autoglm_phone.core.errors import BundleError
-from autoglm_phone.weights.gguf_tensors import GgufTensors, read_tensors
+from autoglm_phone.weights.gguf_tensors import GgufTensors
 
 Q = gguf.GGMLQuantizationType
-SIZES = StepSizes(kv_tokens=2048, max_slots=24, max_step_tokens=138, warm_up_tokens=128, max_outputs=10)
+SIZES = StepSizes(kv_tokens=2048, max_slots=24, max_step_tokens=138, max_draft=15)
 # AutoGLM-Phone-9B's: 40 layers, 2 of 32 heads keep keys and values of 128 numbers each.
 NINE_B: dict[str, Any] = {
     "block_count": 40,
@@ -41,7 +41,7 @@ def a_file(path: Path, tensors: Sequence[tuple[str, int, Any]] = (), **numbers: 
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return read_tensors(path)
+    return read_decoder(path)
 
 
 def sizes_of(
@@ -96,11 +96,12 @@ def test_what_lies_outside_of_all_that_is_used_in_place_is_unmapped(tmp_path: Pa
     }
 
 
-def test_native_kernels_hold_weights_once_and_q5_0_at_the_size_of_q8_0(tmp_path: Path) -> None:
-    tensors = [*MIXED, ("blk.0.odd.weight", 15, Q.Q5_0)]
+def test_native_kernels_hold_weights_once_and_packed_where_rows_come_in_sixteens(tmp_path: Path) -> None:
+    tensors = [*MIXED, ("blk.0.odd.weight", 15, Q.Q5_0), ("blk.0.six.weight", 16, Q.Q6_K)]
     file = a_file(tmp_path / "m.gguf", tensors, **NINE_B)
+    as_they_are = (64 + 33) * Q4_K_ROW + 15 * Q5_0_ROW  # the embedding is looked up in
     assert sizes_of(file, has_native_kernels=True, like="weights") == {
-        "weights, packed": (64 + 32 + 33) * Q4_K_ROW + (16 + 64) * Q8_0_ROW + 15 * Q5_0_ROW
+        "weights, packed": as_they_are + 32 * 148 + (16 + 64) * Q8_0_ROW + 16 * 274
     }
 
 
@@ -114,9 +115,9 @@ def test_a_tied_embedding_is_multiplied_in_a_buffer_of_its_own(tmp_path: Path) -
 def test_more_seats_and_longer_steps_take_more(tmp_path: Path) -> None:
     file = a_file(tmp_path / "m.gguf", **NINE_B)
     before = sizes_of(file)
-    assert sizes_of(file, replace(SIZES, max_slots=48))["logits"] == 2 * before["logits"] == 48 * 1000 * 4
-    assert sizes_of(file, replace(SIZES, warm_up_tokens=64))["a step"] * 2 == before["a step"]
-    assert sizes_of(file, replace(SIZES, max_step_tokens=512))["larger steps"] > 3 * before["larger steps"]
+    assert before["logits"] == (24 + 15) * 1000 * 4
+    assert sizes_of(file, replace(SIZES, max_slots=48, max_draft=0))["logits"] == 48 * 1000 * 4
+    assert sizes_of(file, replace(SIZES, max_step_tokens=512))["steps"] > 3 * before["steps"]
 
 
 @pytest.mark.parametrize(

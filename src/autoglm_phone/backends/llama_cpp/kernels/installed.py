@@ -4,23 +4,25 @@ import hashlib
 import math
 import platform
 import shutil
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from autoglm_phone.backends.llama_cpp.binding import VERSION
 from autoglm_phone.backends.llama_cpp.kernels import patch
-from autoglm_phone.backends.llama_cpp.kernels.build import compile_plugin
-from autoglm_phone.backends.llama_cpp.kernels.sources import OURS, prepare
-from autoglm_phone.backends.llama_cpp.kernels.trial import Speed, differences, run_trial
-from autoglm_phone.core.errors import SetupError
+from autoglm_phone.backends.llama_cpp.release import VERSION
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.weights.verified import hash_file, replace_file
 
 PLUGIN, RECORD = "libggml-cpu.so", "kernels.json"
 CPUINFO = Path("/proc/cpuinfo")
+
+
+class Speed(msgspec.Struct, frozen=True):
+    """Tokens a second: of a prompt in one step, of one stream, of eight together."""
+
+    prefill: float
+    decode_1: float
+    decode_8: float
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -70,45 +72,11 @@ class NativeKernels:
         tried = record.tried.get(decoder) if record is not None else None
         return self.plugin if tried is not None and tried.is_faster else None
 
-    def build(self, archive: Path | None = None) -> None:
-        """Compile the plugin. It appears when it is whole, and with no decoder tried. Raises SetupError."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.folder, prefix="build-") as name:
-            work = Path(name)
-            plugin = compile_plugin(prepare(work, archive), work / "out")
-            digest = hash_file(plugin)
-            plugin.replace(self.plugin)
-        self._write(Record(self.cpu, digest))
-
-    def try_with(self, gguf: Path, decoder: Digest, threads: int, say: Callable[[str], None]) -> Tried:
-        """Compare with the wheel's kernels on a real decoder. Raises SetupError, and forgets it, if logits disagree."""
-        record = self.record()
-        if record is None:
-            raise SetupError("no kernels are built for this CPU yet")
-        with tempfile.TemporaryDirectory(dir=self.folder, prefix="trial-") as name:
-            say("Trying the decoder on the wheel's kernels")
-            wheel = run_trial(gguf, threads, Path(name), None)
-            say("Trying it on these")
-            try:
-                native = run_trial(gguf, threads, Path(name), self.plugin)
-                if problem := differences(wheel.logits, native.logits):
-                    raise SetupError(f"these kernels are not used: {problem}")
-            except SetupError:
-                self._write(Record(record.cpu, record.plugin_sha256, _without(record.tried, decoder)))
-                raise
-        tried = Tried(wheel.speed, native.speed)
-        self._write(Record(record.cpu, record.plugin_sha256, {**record.tried, decoder: tried}))
-        return tried
-
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _write(self, record: Record) -> None:
+    def write(self, record: Record) -> None:
         replace_file(self.folder / RECORD, msgspec.json.encode(record))
-
-
-def _without(tried: dict[str, Tried], decoder: Digest) -> dict[str, Tried]:
-    return {digest: one for digest, one in tried.items() if digest != decoder}
 
 
 def _describe_cpu(cpuinfo: Path) -> tuple[str, str]:
@@ -127,5 +95,9 @@ def _describe_cpu(cpuinfo: Path) -> tuple[str, str]:
 def _digest_of(cpu: str, features: str) -> str:
     """Changes with the CPU and with every source of ours that goes into the plugin."""
     here = Path(__file__).parent
-    parts = [cpu, features, *((here / name).read_text(encoding="utf-8") for name in (*OURS, Path(patch.__file__).name))]
+    parts = [
+        cpu,
+        features,
+        *((here / name).read_text(encoding="utf-8") for name in (*patch.OURS, Path(patch.__file__).name)),
+    ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

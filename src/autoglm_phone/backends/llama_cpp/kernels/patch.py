@@ -1,7 +1,7 @@
 """The few lines that make ggml's CPU backend of the pinned release use `rows16`, at places known by their text.
 
-ggml repacks weights at load through "traits" of a block type, an interleave and a number of columns. Two more are
-added: Q8_0, and Q5_0 that is unpacked to the same form and so takes more room than its file.
+ggml repacks weights at load through "traits" of a block type, an interleave and a number of columns. Four more are
+added, each with an interleave of 8 and 16 columns.
 """
 
 from pathlib import Path
@@ -17,52 +17,64 @@ target_include_directories(${backend} PRIVATE $<TARGET_PROPERTY:ggml-base,INTERF
 """
 
 _TRAITS = """\
-// Weights that rows16 packs: a row of Q5_0 grows to the size of Q8_0.
-template <typename BLOC_TYPE> static size_t packed_row_bytes(size_t nb01, int64_t) { return nb01; }
-template <> size_t packed_row_bytes<block_q5_0>(size_t, int64_t ne00) { return ne00 / QK8_0 * sizeof(block_q8_0); }
+// Weights that rows16 packs. Some take more room than in their file, so that strides and sizes are asked of it.
+template <typename BLOC_TYPE> struct rows16_of { static constexpr rows16_kind kind = ROWS16_Q8_0; };
+template <> struct rows16_of<block_q5_0> { static constexpr rows16_kind kind = ROWS16_Q5_0; };
+template <> struct rows16_of<block_q4_K> { static constexpr rows16_kind kind = ROWS16_Q4_K; };
+template <> struct rows16_of<block_q6_K> { static constexpr rows16_kind kind = ROWS16_Q6_K; };
 
-static bool rows16_takes(const struct ggml_tensor * t) {
-    return (t->type == GGML_TYPE_Q8_0 || t->type == GGML_TYPE_Q5_0) && t->ne[2] == 1 && t->ne[3] == 1 &&
-        rows16_fits(t->ne[0], t->ne[1]);
+template <typename BLOC_TYPE, int64_t INTER_SIZE, int64_t NB_COLS>
+static size_t packed_row_bytes(size_t nb01, int64_t ne00) {
+    if constexpr (INTER_SIZE == 8 && NB_COLS == 16) {
+        return rows16_row_bytes(rows16_of<BLOC_TYPE>::kind, ne00);
+    }
+    return nb01;
 }
 
-template <> int repack<block_q8_0, 8, 16>(struct ggml_tensor * t, const void * data, size_t) {
-    rows16_pack_q8_0(t->data, data, t->ne[1], t->ne[0] / QK8_0);
-    return 0;
+static bool rows16_takes(const struct ggml_tensor * t, rows16_kind & kind) {
+    switch (t->type) {
+        case GGML_TYPE_Q8_0: kind = ROWS16_Q8_0; break;
+        case GGML_TYPE_Q5_0: kind = ROWS16_Q5_0; break;
+        case GGML_TYPE_Q4_K: kind = ROWS16_Q4_K; break;
+        case GGML_TYPE_Q6_K: kind = ROWS16_Q6_K; break;
+        default: return false;
+    }
+    return t->ne[2] == 1 && t->ne[3] == 1 && rows16_fits(kind, t->ne[0], t->ne[1]);
 }
-template <> int repack<block_q5_0, 8, 16>(struct ggml_tensor * t, const void * data, size_t) {
-    rows16_pack_q5_0(t->data, data, t->ne[1], t->ne[0] / QK8_0);
-    return 0;
-}
-template <>
-void gemv<block_q8_0, 8, 16, GGML_TYPE_Q8_0>(int n, float * s, size_t, const void * x, const void * y, int, int nc) {
-    rows16_one(n, s, x, y, nc);
-}
-template <>
-void gemv<block_q5_0, 8, 16, GGML_TYPE_Q8_0>(int n, float * s, size_t, const void * x, const void * y, int, int nc) {
-    rows16_one(n, s, x, y, nc);
-}
-template <>
-void gemm<block_q8_0, 8, 16, GGML_TYPE_Q8_0>(
-    int n, float * s, size_t bs, const void * x, const void * y, int nr, int nc) {
-    rows16_many(n, s, bs, x, y, nr, nc);
-}
-template <>
-void gemm<block_q5_0, 8, 16, GGML_TYPE_Q8_0>(
-    int n, float * s, size_t bs, const void * x, const void * y, int nr, int nc) {
-    rows16_many(n, s, bs, x, y, nr, nc);
-}
+
+#define ROWS16(BLOCK) \\
+    template <> int repack<BLOCK, 8, 16>(struct ggml_tensor * t, const void * data, size_t) { \\
+        rows16_pack(rows16_of<BLOCK>::kind, t->data, data, t->ne[1], t->ne[0]); \\
+        return 0; \\
+    } \\
+    template <> void gemv<BLOCK, 8, 16, GGML_TYPE_Q8_0>( \\
+        int n, float * s, size_t, const void * x, const void * y, int, int nc) { \\
+        rows16_one(rows16_of<BLOCK>::kind, n, s, x, y, nc); \\
+    } \\
+    template <> void gemm<BLOCK, 8, 16, GGML_TYPE_Q8_0>( \\
+        int n, float * s, size_t bs, const void * x, const void * y, int nr, int nc) { \\
+        rows16_many(rows16_of<BLOCK>::kind, n, s, bs, x, y, nr, nc); \\
+    }
+ROWS16(block_q8_0)
+ROWS16(block_q5_0)
+ROWS16(block_q4_K)
+ROWS16(block_q6_K)
 
 class tensor_traits_base : public ggml::cpu::tensor_traits {"""
 
 _CHOICE = """\
     static const ggml::cpu::repack::tensor_traits<block_q8_0, 8, 16, GGML_TYPE_Q8_0> rows16_q8_0;
     static const ggml::cpu::repack::tensor_traits<block_q5_0, 8, 16, GGML_TYPE_Q8_0> rows16_q5_0;
-    if (ggml::cpu::repack::rows16_takes(cur)) {
-        if (cur->type == GGML_TYPE_Q8_0) {
-            return &rows16_q8_0;
+    static const ggml::cpu::repack::tensor_traits<block_q4_K, 8, 16, GGML_TYPE_Q8_0> rows16_q4_K;
+    static const ggml::cpu::repack::tensor_traits<block_q6_K, 8, 16, GGML_TYPE_Q8_0> rows16_q6_K;
+    rows16_kind kind;
+    if (ggml::cpu::repack::rows16_takes(cur, kind)) {
+        switch (kind) {
+            case ROWS16_Q8_0: return &rows16_q8_0;
+            case ROWS16_Q5_0: return &rows16_q5_0;
+            case ROWS16_Q4_K: return &rows16_q4_K;
+            case ROWS16_Q6_K: return &rows16_q6_K;
         }
-        return &rows16_q5_0;
     }
 
     if (cur->type == GGML_TYPE_Q4_0) {
@@ -70,12 +82,14 @@ _CHOICE = """\
 
 _SIZE = """\
 static size_t rows16_alloc_size(ggml_backend_buffer_type_t, const struct ggml_tensor * t) {
-    const bool grows = t->type == GGML_TYPE_Q5_0 && ggml::cpu::repack::rows16_takes(t);
-    return grows ? ggml_row_size(GGML_TYPE_Q8_0, t->ne[0]) * t->ne[1] : ggml_nbytes(t);
+    rows16_kind kind;
+    return ggml::cpu::repack::rows16_takes(t, kind) ? rows16_row_bytes(kind, t->ne[0]) * t->ne[1] : ggml_nbytes(t);
 }
 
 namespace ggml::cpu::repack {
 class extra_buffer_type : ggml::cpu::extra_buffer_type {"""
+
+OURS = ("rows16.h", "rows16.cpp")  # files of ours, put beside ggml's
 
 # file, what stands there, what is to stand there, how often
 CHANGES = (
@@ -83,7 +97,12 @@ CHANGES = (
     (CMAKE, "        ggml-cpu/repack.cpp\n", "        ggml-cpu/repack.cpp\n        ggml-cpu/rows16.cpp\n", 1),
     (REPACK, '#include "repack.h"\n', '#include "repack.h"\n#include "rows16.h"\n', 1),
     (REPACK, "class tensor_traits_base : public ggml::cpu::tensor_traits {", _TRAITS, 1),
-    (REPACK, "src0_ptr + src0_start * nb01", "src0_ptr + src0_start * packed_row_bytes<BLOC_TYPE>(nb01, ne00)", 2),
+    (
+        REPACK,
+        "src0_ptr + src0_start * nb01",
+        "src0_ptr + src0_start * packed_row_bytes<BLOC_TYPE, INTER_SIZE, NB_COLS>(nb01, ne00)",
+        2,
+    ),
     (REPACK, "    if (cur->type == GGML_TYPE_Q4_0) {\n        if (ggml_cpu_has_avx2()", _CHOICE, 1),
     (REPACK, "namespace ggml::cpu::repack {\nclass extra_buffer_type : ggml::cpu::extra_buffer_type {", _SIZE, 1),
     (

@@ -8,20 +8,25 @@
 
 namespace {
 
-constexpr int ROWS = ROWS16_ROWS, BLOCK = ROWS16_BLOCK;
-constexpr int STEPS = BLOCK / 4;                    // one VNNI instruction takes four columns
-constexpr size_t CODES_BYTES = ROWS * BLOCK;        // of one block of all rows
-constexpr size_t SCALES_BYTES = ROWS * sizeof(uint16_t);
-constexpr int GROUPS = 2;                           // sets of 16 rows computed together; 2 x 4 sums fit the registers
+constexpr int ROWS = 16, BLOCK = 32, SUPER = 256;
+constexpr int STEPS = BLOCK / 4; // one VNNI instruction takes four columns
+constexpr int STEP_BYTES = 4 * ROWS;
+constexpr int GROUPS = 2; // sets of 16 rows computed together; 2 x 4 sums fit the registers
 
-struct Q8 { uint16_t scale; int8_t codes[BLOCK]; };                            // block_q8_0
-struct Q5 { uint16_t scale; uint8_t high[4]; uint8_t low[BLOCK / 2]; };        // block_q5_0
-struct Q8Quad { uint16_t scales[4]; int8_t codes[4 * BLOCK]; };                // block_q8_0x4
-static_assert(sizeof(Q8) == ROWS16_BLOCK_BYTES && sizeof(Q5) == 22 && sizeof(Q8Quad) == 4 * sizeof(Q8), "ggml's sizes");
-
-size_t group_bytes(int64_t num_blocks) { return num_blocks * (CODES_BYTES + SCALES_BYTES); }
+// ggml's blocks, by ggml-common.h
+struct Q8_0 { uint16_t scale; int8_t codes[BLOCK]; };
+struct Q8_0x4 { uint16_t scales[4]; int8_t codes[4 * BLOCK]; };
+struct Q5_0 { uint16_t scale; uint8_t high[4]; uint8_t low[BLOCK / 2]; };
+struct Q4_K { uint16_t scale, min_scale; uint8_t scales[12]; uint8_t codes[SUPER / 2]; };
+struct Q6_K { uint8_t low[SUPER / 2]; uint8_t high[SUPER / 4]; int8_t scales[SUPER / 16]; uint16_t scale; };
+static_assert(sizeof(Q8_0) == 34 && sizeof(Q8_0x4) == 136 && sizeof(Q5_0) == 22, "sizes of ggml");
+static_assert(sizeof(Q4_K) == 144 && sizeof(Q6_K) == 210, "sizes of ggml");
 
 float to_float(uint16_t half) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half))); }
+
+__m512 load_halves(const uint8_t * halves) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(halves)));
+}
 
 __m512i broadcast4(const int8_t * codes) {
     int32_t four;
@@ -29,88 +34,114 @@ __m512i broadcast4(const int8_t * codes) {
     return _mm512_set1_epi32(four);
 }
 
-// The codes of one block of one row go to its lane of each step. They are stored plus 128, because the instruction
-// multiplies unsigned by signed; `start_sums` takes the surplus off again.
-void put_codes(uint8_t * block, int row, const int8_t * codes) {
-    for (int step = 0; step < STEPS; step++) {
-        uint32_t four;
-        std::memcpy(&four, codes + 4 * step, sizeof four);
-        four ^= 0x80808080u;
-        std::memcpy(block + step * 4 * ROWS + 4 * row, &four, sizeof four);
+// What sums begin with or are corrected by: the codes of an input's block summed up, its two halves apart.
+struct Sums { int32_t half[2]; int32_t whole() const { return half[0] + half[1]; } };
+
+// How a kind of weights is packed. CODES: bytes of the codes of one block of 16 rows. FINE: of what belongs to a block
+// besides. COARSE: of what belongs to SPAN blocks. PARTS: how many scales a block has. HAS_MIN: whether codes count
+// from a minimum. The instruction multiplies unsigned by signed, so codes below zero are stored with a SURPLUS.
+struct EightBits {
+    static constexpr int CODES = 512, FINE = 32, COARSE = 0, SPAN = 1, PARTS = 1, SURPLUS = 128;
+    static constexpr bool HAS_MIN = false;
+    static __m512i codes(const uint8_t * block, int step) { return _mm512_loadu_si512(block + step * STEP_BYTES); }
+    static __m512 scale(const uint8_t * fine, const uint8_t *, int) { return load_halves(fine); }
+    static __m512 min(const uint8_t *, const uint8_t *) { return _mm512_setzero_ps(); }
+};
+
+struct FourBitsK {
+    static constexpr int CODES = 256, FINE = 32, COARSE = 64, SPAN = SUPER / BLOCK, PARTS = 1, SURPLUS = 0;
+    static constexpr bool HAS_MIN = true;
+    // a byte holds the codes of step s and of step s + 4
+    static __m512i codes(const uint8_t * block, int step) {
+        const __m512i pair = _mm512_loadu_si512(block + step % 4 * STEP_BYTES);
+        return _mm512_and_si512(step < 4 ? pair : _mm512_srli_epi16(pair, 4), _mm512_set1_epi8(15));
     }
+    static __m512 times(const uint8_t * bytes, const uint8_t * halves) {
+        const __m128i small = _mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes));
+        return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(small)), load_halves(halves));
+    }
+    static __m512 scale(const uint8_t * fine, const uint8_t * coarse, int) { return times(fine, coarse); }
+    static __m512 min(const uint8_t * fine, const uint8_t * coarse) { return times(fine + ROWS, coarse + 2 * ROWS); }
+};
+
+struct SixBitsK {
+    static constexpr int CODES = 512, FINE = 32, COARSE = 32, SPAN = SUPER / BLOCK, PARTS = 2, SURPLUS = 32;
+    static constexpr bool HAS_MIN = false;
+    static __m512i codes(const uint8_t * block, int step) { return EightBits::codes(block, step); }
+    static __m512 scale(const uint8_t * fine, const uint8_t * coarse, int part) {
+        const __m128i small = _mm_loadu_si128(reinterpret_cast<const __m128i *>(fine + part * ROWS));
+        return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(small)), load_halves(coarse));
+    }
+    static __m512 min(const uint8_t *, const uint8_t *) { return _mm512_setzero_ps(); }
+};
+
+// Sixteen packed rows: the codes of all blocks, then their fine parts, then the coarse ones.
+template <typename P> size_t group_bytes(int64_t num_blocks) {
+    return num_blocks * (P::CODES + P::FINE) + num_blocks / P::SPAN * P::COARSE;
 }
 
-template <typename Block, typename Unpack>
-void pack(void * packed, const void * weights, int64_t num_rows, int64_t num_blocks, Unpack unpack) {
-    auto * to = static_cast<uint8_t *>(packed);
-    auto * from = static_cast<const Block *>(weights);
-    for (int64_t first = 0; first < num_rows; first += ROWS, to += group_bytes(num_blocks)) {
-        uint8_t * scales = to + num_blocks * CODES_BYTES;
-        for (int row = 0; row < ROWS; row++) {
-            for (int64_t b = 0; b < num_blocks; b++) {
-                const Block & block = from[(first + row) * num_blocks + b];
-                int8_t codes[BLOCK];
-                unpack(block, codes);
-                put_codes(to + b * CODES_BYTES, row, codes);
-                std::memcpy(scales + b * SCALES_BYTES + row * sizeof(uint16_t), &block.scale, sizeof(uint16_t));
-            }
-        }
-    }
-}
+template <typename P> struct Group {
+    Group(uint8_t * start, int64_t num_blocks)
+        : codes(start), fine(start + num_blocks * P::CODES), coarse(fine + num_blocks * P::FINE) {}
+    uint8_t *codes, *fine, *coarse;
+};
 
-// -128 times the sum of each block of each input: what sums begin with.
-thread_local std::vector<int32_t> start_sums;
+template <typename P> struct ConstGroup {
+    const uint8_t *codes, *fine, *coarse;
+    ConstGroup() = default;
+    ConstGroup(const uint8_t * start, int64_t num_blocks)
+        : codes(start), fine(start + num_blocks * P::CODES), coarse(fine + num_blocks * P::FINE) {}
+};
 
-int32_t surplus(const int8_t * codes, int run, int gap, int num_runs) {
-    int32_t sum = 0;
-    for (int r = 0; r < num_runs; r++) {
-        for (int i = 0; i < run; i++) {
-            sum += codes[r * gap + i];
-        }
-    }
-    return -128 * sum;
-}
-
-// One tile: INPUTS vectors times G sets of rows. `code(b, step, i)` points to four codes of input i, `scale(b, i)` is
-// the scale of its block.
-template <int G, int INPUTS, typename Code, typename Scale>
-inline void tile(int num_blocks, float * out, size_t out_stride, const uint8_t * packed, const int32_t * starts,
-                 Code code, Scale scale) {
-    const uint8_t * codes[G];
-    const uint8_t * scales[G];
+// One tile: INPUTS vectors times G sets of 16 rows. `code(b, step, i)` points to four codes of input i, `scale(b, i)` is
+// the scale of its block b, and `sums` has INPUTS entries for each block.
+template <typename P, int G, int INPUTS, typename Code, typename Scale>
+inline void tile(int num_blocks, float * out, size_t out_stride, const uint8_t * packed, const Sums * sums, Code code,
+                 Scale scale) {
+    ConstGroup<P> rows[G];
     __m512 total[G][INPUTS];
     for (int g = 0; g < G; g++) {
-        codes[g] = packed + g * group_bytes(num_blocks);
-        scales[g] = codes[g] + num_blocks * CODES_BYTES;
+        rows[g] = ConstGroup<P>(packed + g * group_bytes<P>(num_blocks), num_blocks);
         for (int i = 0; i < INPUTS; i++) {
             total[g][i] = _mm512_setzero_ps();
         }
     }
     for (int b = 0; b < num_blocks; b++) {
-        __m512i sum[G][INPUTS];
-        for (int i = 0; i < INPUTS; i++) {
-            for (int g = 0; g < G; g++) {
-                sum[g][i] = _mm512_set1_epi32(starts[b * INPUTS + i]);
-            }
-        }
-        for (int step = 0; step < STEPS; step++) {
-            __m512i weights[G];
-            for (int g = 0; g < G; g++) {
-                weights[g] = _mm512_loadu_si512(codes[g] + b * CODES_BYTES + step * 4 * ROWS);
-            }
+        for (int part = 0; part < P::PARTS; part++) {
+            __m512i sum[G][INPUTS];
             for (int i = 0; i < INPUTS; i++) {
-                const __m512i four = broadcast4(code(b, step, i));
+                const Sums & of = sums[b * INPUTS + i];
+                const int32_t start = -P::SURPLUS * (P::PARTS == 1 ? of.whole() : of.half[part]);
                 for (int g = 0; g < G; g++) {
-                    sum[g][i] = _mm512_dpbusd_epi32(sum[g][i], weights[g], four);
+                    sum[g][i] = _mm512_set1_epi32(start);
                 }
             }
-        }
-        for (int g = 0; g < G; g++) {
-            const auto * halves = reinterpret_cast<const __m256i *>(scales[g] + b * SCALES_BYTES);
-            const __m512 row_scales = _mm512_cvtph_ps(_mm256_loadu_si256(halves));
-            for (int i = 0; i < INPUTS; i++) {
-                const __m512 both = _mm512_mul_ps(row_scales, _mm512_set1_ps(scale(b, i)));
-                total[g][i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[g][i]), both, total[g][i]);
+            for (int s = 0; s < STEPS / P::PARTS; s++) {
+                const int step = part * STEPS / P::PARTS + s;
+                __m512i weights[G];
+                for (int g = 0; g < G; g++) {
+                    weights[g] = P::codes(rows[g].codes + b * P::CODES, step);
+                }
+                for (int i = 0; i < INPUTS; i++) {
+                    const __m512i four = broadcast4(code(b, step, i));
+                    for (int g = 0; g < G; g++) {
+                        sum[g][i] = _mm512_dpbusd_epi32(sum[g][i], weights[g], four);
+                    }
+                }
+            }
+            for (int g = 0; g < G; g++) {
+                const uint8_t * fine = rows[g].fine + b * P::FINE;
+                const uint8_t * coarse = rows[g].coarse + b / P::SPAN * P::COARSE;
+                const __m512 row_scales = P::scale(fine, coarse, part);
+                const __m512 mins = P::min(fine, coarse);
+                for (int i = 0; i < INPUTS; i++) {
+                    const __m512 both = _mm512_mul_ps(row_scales, _mm512_set1_ps(scale(b, i)));
+                    total[g][i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[g][i]), both, total[g][i]);
+                    if (P::HAS_MIN) {
+                        const float of_input = scale(b, i) * static_cast<float>(sums[b * INPUTS + i].whole());
+                        total[g][i] = _mm512_fnmadd_ps(mins, _mm512_set1_ps(of_input), total[g][i]);
+                    }
+                }
             }
         }
     }
@@ -121,88 +152,209 @@ inline void tile(int num_blocks, float * out, size_t out_stride, const uint8_t *
     }
 }
 
-template <int G>
-void many(int num_blocks, float * out, size_t out_stride, const uint8_t * packed, const Q8Quad * inputs, int num_quads) {
+thread_local std::vector<Sums> sums_of_inputs;
+
+template <typename P, int G>
+void many(int num_blocks, float * out, size_t out_stride, const uint8_t * packed, const Q8_0x4 * inputs, int num_quads) {
     for (int q = 0; q < num_quads; q++) {
-        const Q8Quad * quad = inputs + static_cast<size_t>(q) * num_blocks;
-        tile<G, 4>(
+        const Q8_0x4 * quad = inputs + static_cast<size_t>(q) * num_blocks;
+        tile<P, G, 4>(
             num_blocks, out + 4 * q * out_stride, out_stride, packed,
-            start_sums.data() + static_cast<size_t>(q) * num_blocks * 4,
+            sums_of_inputs.data() + static_cast<size_t>(q) * num_blocks * 4,
             [quad](int b, int step, int i) { return quad[b].codes + 32 * (step / 2) + 8 * i + 4 * (step % 2); },
             [quad](int b, int i) { return to_float(quad[b].scales[i]); });
     }
 }
 
-template <int G> void one(int num_blocks, float * out, const uint8_t * packed, const Q8 * input) {
-    tile<G, 1>(
-        num_blocks, out, 0, packed, start_sums.data(),
+template <typename P>
+void many(int num_blocks, float * out, size_t out_stride, const uint8_t * packed, const Q8_0x4 * quads, int num_quads,
+          int num_rows) {
+    sums_of_inputs.assign(static_cast<size_t>(num_quads) * num_blocks * 4, Sums{});
+    for (size_t q = 0; q < static_cast<size_t>(num_quads) * num_blocks; q++) {
+        for (int c = 0; c < 4 * BLOCK; c++) { // 32 bytes hold eight codes of each input
+            sums_of_inputs[4 * q + c / 8 % 4].half[c / 64] += quads[q].codes[c];
+        }
+    }
+    int row = 0;
+    for (; row + GROUPS * ROWS <= num_rows; row += GROUPS * ROWS) {
+        many<P, GROUPS>(num_blocks, out + row, out_stride, packed + row / ROWS * group_bytes<P>(num_blocks), quads,
+                        num_quads);
+    }
+    for (; row < num_rows; row += ROWS) {
+        many<P, 1>(num_blocks, out + row, out_stride, packed + row / ROWS * group_bytes<P>(num_blocks), quads, num_quads);
+    }
+}
+
+template <typename P, int G> void one(int num_blocks, float * out, const uint8_t * packed, const Q8_0 * input) {
+    tile<P, G, 1>(
+        num_blocks, out, 0, packed, sums_of_inputs.data(),
         [input](int b, int step, int) { return input[b].codes + 4 * step; },
         [input](int b, int) { return to_float(input[b].scale); });
 }
 
+template <typename P>
+void one(int num_blocks, float * out, const uint8_t * packed, const Q8_0 * input, int num_rows) {
+    sums_of_inputs.assign(num_blocks, Sums{});
+    for (int b = 0; b < num_blocks; b++) {
+        for (int c = 0; c < BLOCK; c++) {
+            sums_of_inputs[b].half[c / 16] += input[b].codes[c];
+        }
+    }
+    int row = 0;
+    for (; row + GROUPS * ROWS <= num_rows; row += GROUPS * ROWS) {
+        one<P, GROUPS>(num_blocks, out + row, packed + row / ROWS * group_bytes<P>(num_blocks), input);
+    }
+    for (; row < num_rows; row += ROWS) {
+        one<P, 1>(num_blocks, out + row, packed + row / ROWS * group_bytes<P>(num_blocks), input);
+    }
+}
+
+// 32 codes of one row, one a byte, to their places in a block of 16 rows.
+void put_bytes(uint8_t * block, int row, const uint8_t * codes) {
+    for (int step = 0; step < STEPS; step++) {
+        std::memcpy(block + step * STEP_BYTES + 4 * row, codes + 4 * step, 4);
+    }
+}
+
+void put_nibbles(uint8_t * block, int row, const uint8_t * codes) {
+    for (int c = 0; c < BLOCK / 2; c++) {
+        block[c / 4 * STEP_BYTES + 4 * row + c % 4] = codes[c] | codes[c + BLOCK / 2] << 4;
+    }
+}
+
+void put_half(uint8_t * halves, int row, uint16_t half) { std::memcpy(halves + 2 * row, &half, sizeof half); }
+
+// put(block of one row, packed rows, index of the block in its row, row)
+template <typename P, typename Block, typename Put>
+void pack(uint8_t * packed, const void * weights, int64_t num_rows, int64_t num_columns, Put put) {
+    const int64_t num_blocks = num_columns / BLOCK, num_units = num_blocks / P::SPAN;
+    const auto * from = static_cast<const Block *>(weights);
+    for (int64_t first = 0; first < num_rows; first += ROWS, packed += group_bytes<P>(num_blocks)) {
+        const Group<P> group(packed, num_blocks);
+        for (int row = 0; row < ROWS; row++) {
+            for (int64_t u = 0; u < num_units; u++) {
+                put(from[(first + row) * num_units + u], group, u, row);
+            }
+        }
+    }
+}
+
+void put_q8_0(const Q8_0 & block, const Group<EightBits> & to, int64_t b, int row) {
+    uint8_t codes[BLOCK];
+    for (int c = 0; c < BLOCK; c++) {
+        codes[c] = static_cast<uint8_t>(block.codes[c] + EightBits::SURPLUS);
+    }
+    put_bytes(to.codes + b * EightBits::CODES, row, codes);
+    put_half(to.fine + b * EightBits::FINE, row, block.scale);
+}
+
+void put_q5_0(const Q5_0 & block, const Group<EightBits> & to, int64_t b, int row) {
+    uint32_t high;
+    std::memcpy(&high, block.high, sizeof high);
+    uint8_t codes[BLOCK];
+    for (int c = 0; c < BLOCK / 2; c++) { // a code minus 16 is a Q8_0 code of the same scale
+        codes[c] = ((block.low[c] & 15) | (high >> c & 1) << 4) - 16 + EightBits::SURPLUS;
+        codes[c + BLOCK / 2] = (block.low[c] >> 4 | (high >> (c + 16) & 1) << 4) - 16 + EightBits::SURPLUS;
+    }
+    put_bytes(to.codes + b * EightBits::CODES, row, codes);
+    put_half(to.fine + b * EightBits::FINE, row, block.scale);
+}
+
+void put_q4_k(const Q4_K & super, const Group<FourBitsK> & to, int64_t u, int row) {
+    const uint8_t * packed_scales = super.scales; // eight scales and eight minima of six bits
+    for (int j = 0; j < FourBitsK::SPAN; j++) {
+        uint8_t scale, min, codes[BLOCK];
+        if (j < 4) {
+            scale = packed_scales[j] & 63;
+            min = packed_scales[j + 4] & 63;
+        } else {
+            scale = (packed_scales[j + 4] & 15) | packed_scales[j - 4] >> 6 << 4;
+            min = packed_scales[j + 4] >> 4 | packed_scales[j] >> 6 << 4;
+        }
+        for (int c = 0; c < BLOCK; c++) {
+            codes[c] = super.codes[j / 2 * BLOCK + c] >> (j % 2 * 4) & 15;
+        }
+        const int64_t b = u * FourBitsK::SPAN + j;
+        put_nibbles(to.codes + b * FourBitsK::CODES, row, codes);
+        to.fine[b * FourBitsK::FINE + row] = scale;
+        to.fine[b * FourBitsK::FINE + ROWS + row] = min;
+    }
+    put_half(to.coarse + u * FourBitsK::COARSE, row, super.scale);
+    put_half(to.coarse + u * FourBitsK::COARSE + 2 * ROWS, row, super.min_scale);
+}
+
+void put_q6_k(const Q6_K & super, const Group<SixBitsK> & to, int64_t u, int row) {
+    for (int j = 0; j < SixBitsK::SPAN; j++) {
+        uint8_t codes[BLOCK];
+        const int side = j / 4, quarter = j % 4; // of each 128 codes, four runs of 32 share 64 and 32 bytes
+        for (int c = 0; c < BLOCK; c++) {
+            const uint8_t low = super.low[side * 64 + quarter % 2 * 32 + c] >> (quarter / 2 * 4) & 15;
+            codes[c] = low | (super.high[side * 32 + c] >> (2 * quarter) & 3) << 4;
+        }
+        const int64_t b = u * SixBitsK::SPAN + j;
+        put_bytes(to.codes + b * SixBitsK::CODES, row, codes);
+        for (int part = 0; part < 2; part++) {
+            to.fine[b * SixBitsK::FINE + part * ROWS + row] = static_cast<uint8_t>(super.scales[2 * j + part]);
+        }
+    }
+    put_half(to.coarse + u * SixBitsK::COARSE, row, super.scale);
+}
+
 } // namespace
 
-bool rows16_fits(int64_t num_columns, int64_t num_rows) { return num_columns % BLOCK == 0 && num_rows % ROWS == 0; }
-
-void rows16_pack_q8_0(void * packed, const void * weights, int64_t num_rows, int64_t num_blocks) {
-    pack<Q8>(packed, weights, num_rows, num_blocks,
-             [](const Q8 & block, int8_t * codes) { std::memcpy(codes, block.codes, BLOCK); });
+bool rows16_fits(rows16_kind kind, int64_t num_columns, int64_t num_rows) {
+    const bool is_k = kind == ROWS16_Q4_K || kind == ROWS16_Q6_K;
+    return num_columns % (is_k ? SUPER : BLOCK) == 0 && num_rows % ROWS == 0;
 }
 
-void rows16_pack_q5_0(void * packed, const void * weights, int64_t num_rows, int64_t num_blocks) {
-    pack<Q5>(packed, weights, num_rows, num_blocks, [](const Q5 & block, int8_t * codes) {
-        uint32_t high;
-        std::memcpy(&high, block.high, sizeof high);
-        for (int i = 0; i < BLOCK / 2; i++) {
-            codes[i] = static_cast<int8_t>(((block.low[i] & 15) | (high >> i & 1) << 4) - 16);
-            codes[i + BLOCK / 2] = static_cast<int8_t>((block.low[i] >> 4 | (high >> (i + 16) & 1) << 4) - 16);
-        }
-    });
+size_t rows16_row_bytes(rows16_kind kind, int64_t num_columns) {
+    const int64_t num_blocks = num_columns / BLOCK;
+    switch (kind) {
+        case ROWS16_Q4_K: return group_bytes<FourBitsK>(num_blocks) / ROWS;
+        case ROWS16_Q6_K: return group_bytes<SixBitsK>(num_blocks) / ROWS;
+        default: return group_bytes<EightBits>(num_blocks) / ROWS;
+    }
 }
 
-void rows16_many(int num_columns, float * out, size_t out_stride, const void * packed, const void * inputs,
-                 int num_inputs, int num_rows) {
+void rows16_pack(rows16_kind kind, void * packed, const void * weights, int64_t num_rows, int64_t num_columns) {
+    auto * to = static_cast<uint8_t *>(packed);
+    switch (kind) {
+        case ROWS16_Q8_0: return pack<EightBits, Q8_0>(to, weights, num_rows, num_columns, put_q8_0);
+        case ROWS16_Q5_0: return pack<EightBits, Q5_0>(to, weights, num_rows, num_columns, put_q5_0);
+        case ROWS16_Q4_K: return pack<FourBitsK, Q4_K>(to, weights, num_rows, num_columns, put_q4_k);
+        case ROWS16_Q6_K: return pack<SixBitsK, Q6_K>(to, weights, num_rows, num_columns, put_q6_k);
+    }
+}
+
+void rows16_many(rows16_kind kind, int num_columns, float * out, size_t out_stride, const void * packed,
+                 const void * inputs, int num_inputs, int num_rows) {
+    const auto * rows = static_cast<const uint8_t *>(packed);
+    const auto * quads = static_cast<const Q8_0x4 *>(inputs);
     const int num_blocks = num_columns / BLOCK, num_quads = num_inputs / 4;
-    const auto * quads = static_cast<const Q8Quad *>(inputs);
-    const auto * weights = static_cast<const uint8_t *>(packed);
-    start_sums.resize(static_cast<size_t>(num_quads) * num_blocks * 4);
-    for (size_t q = 0; q < static_cast<size_t>(num_quads) * num_blocks; q++) {
-        for (int i = 0; i < 4; i++) {
-            start_sums[4 * q + i] = surplus(quads[q].codes + 8 * i, 8, 32, 4);
-        }
-    }
-    int row = 0;
-    for (; row + GROUPS * ROWS <= num_rows; row += GROUPS * ROWS) {
-        many<GROUPS>(num_blocks, out + row, out_stride, weights + row / ROWS * group_bytes(num_blocks), quads, num_quads);
-    }
-    for (; row < num_rows; row += ROWS) {
-        many<1>(num_blocks, out + row, out_stride, weights + row / ROWS * group_bytes(num_blocks), quads, num_quads);
+    switch (kind) {
+        case ROWS16_Q4_K: return many<FourBitsK>(num_blocks, out, out_stride, rows, quads, num_quads, num_rows);
+        case ROWS16_Q6_K: return many<SixBitsK>(num_blocks, out, out_stride, rows, quads, num_quads, num_rows);
+        default: return many<EightBits>(num_blocks, out, out_stride, rows, quads, num_quads, num_rows);
     }
 }
 
-void rows16_one(int num_columns, float * out, const void * packed, const void * input, int num_rows) {
+void rows16_one(rows16_kind kind, int num_columns, float * out, const void * packed, const void * input, int num_rows) {
+    const auto * rows = static_cast<const uint8_t *>(packed);
+    const auto * vector = static_cast<const Q8_0 *>(input);
     const int num_blocks = num_columns / BLOCK;
-    const auto * vector = static_cast<const Q8 *>(input);
-    const auto * weights = static_cast<const uint8_t *>(packed);
-    start_sums.resize(num_blocks);
-    for (int b = 0; b < num_blocks; b++) {
-        start_sums[b] = surplus(vector[b].codes, BLOCK, BLOCK, 1);
-    }
-    int row = 0;
-    for (; row + GROUPS * ROWS <= num_rows; row += GROUPS * ROWS) {
-        one<GROUPS>(num_blocks, out + row, weights + row / ROWS * group_bytes(num_blocks), vector);
-    }
-    for (; row < num_rows; row += ROWS) {
-        one<1>(num_blocks, out + row, weights + row / ROWS * group_bytes(num_blocks), vector);
+    switch (kind) {
+        case ROWS16_Q4_K: return one<FourBitsK>(num_blocks, out, rows, vector, num_rows);
+        case ROWS16_Q6_K: return one<SixBitsK>(num_blocks, out, rows, vector, num_rows);
+        default: return one<EightBits>(num_blocks, out, rows, vector, num_rows);
     }
 }
 
 #else // no such instructions: nothing fits, and ggml's own kernels are used
 
-bool rows16_fits(int64_t, int64_t) { return false; }
-void rows16_pack_q8_0(void *, const void *, int64_t, int64_t) {}
-void rows16_pack_q5_0(void *, const void *, int64_t, int64_t) {}
-void rows16_many(int, float *, size_t, const void *, const void *, int, int) {}
-void rows16_one(int, float *, const void *, const void *, int) {}
+bool rows16_fits(rows16_kind, int64_t, int64_t) { return false; }
+size_t rows16_row_bytes(rows16_kind, int64_t) { return 0; }
+void rows16_pack(rows16_kind, void *, const void *, int64_t, int64_t) {}
+void rows16_many(rows16_kind, int, float *, size_t, const void *, const void *, int, int) {}
+void rows16_one(rows16_kind, int, float *, const void *, const void *, int) {}
 
 #endif

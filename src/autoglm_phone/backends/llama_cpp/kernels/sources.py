@@ -5,16 +5,13 @@ import sys
 import tarfile
 from pathlib import Path
 
-from autoglm_phone.backends.llama_cpp.binding import PACKAGE, VERSION
 from autoglm_phone.backends.llama_cpp.kernels import patch
+from autoglm_phone.backends.llama_cpp.release import ARCHIVE, ARCHIVE_SHA256, PACKAGE, VERSION
 from autoglm_phone.core.errors import SetupError
 from autoglm_phone.weights.verified import hash_file
 
-ARCHIVE = f"{PACKAGE}-{VERSION}.tar.gz"
-ARCHIVE_SHA256 = "c17ee1163006f70726abb9f72137830818f3d8cb60bfc34cb232d08428eaa22b"
 GGML = f"{PACKAGE}-{VERSION}/thirdparty/llama.cpp/ggml/"
 FETCH_TIMEOUT_S = 600
-OURS = ("rows16.h", "rows16.cpp")
 
 
 def prepare(folder: Path, archive: Path | None = None) -> Path:
@@ -30,7 +27,7 @@ def prepare(folder: Path, archive: Path | None = None) -> Path:
                 tar.extract(member, ggml, filter="data")
     (ggml / "ggml.pc.in").touch()  # its CMakeLists wants to fill it in, and the archive lacks it
     here = Path(__file__).parent
-    for name in OURS:
+    for name in patch.OURS:
         (ggml / "src" / "ggml-cpu" / name).write_bytes((here / name).read_bytes())
     patch.apply(ggml)
     return ggml

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from autoglm_phone.backends.llama_cpp.backend import LlamaCppBackend
 from autoglm_phone.backends.llama_cpp.binding import LlamaLibrary
 from autoglm_phone.backends.llama_cpp.config import LlamaCppConfig
+from autoglm_phone.backends.llama_cpp.kernels.installed import Speed
 from autoglm_phone.core.backend import StepItem, StepPlan
 from autoglm_phone.core.errors import SetupError
 from autoglm_phone.core.ids import RequestId, SlotId, TokenId
@@ -32,14 +33,6 @@ PROMPT, STREAMS, ROUNDS, STEPS = 128, 8, 3, 12
 MAX_DIFFERENCE, MAX_MEAN_DIFFERENCE = 1.5, 0.15
 # Where the two likeliest tokens are further apart than this, both must choose the same one (docs/architecture.md).
 SURE_MARGIN = 0.5
-
-
-class Speed(msgspec.Struct, frozen=True):
-    """Tokens a second: of a prompt in one step, of one stream, of eight together."""
-
-    prefill: float
-    decode_1: float
-    decode_8: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from autoglm_phone.backends.llama_cpp.kernels import patch
-from autoglm_phone.backends.llama_cpp.kernels.installed import NativeKernels, Record, Tried
+from autoglm_phone.backends.llama_cpp.kernels.installed import NativeKernels, Record, Speed, Tried
 from autoglm_phone.backends.llama_cpp.kernels.sources import prepare
-from autoglm_phone.backends.llama_cpp.kernels.trial import Speed, differences
+from autoglm_phone.backends.llama_cpp.kernels.trial import differences
 from autoglm_phone.core.errors import SetupError
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.weights.verified import hash_file

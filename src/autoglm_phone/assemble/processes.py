@@ -1,0 +1,124 @@
+"""The two worker processes behind their doors. Light to import: they are started before the rest of the server."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from autoglm_phone.assemble import engine_process
+from autoglm_phone.assemble.engine_process import EngineProcessConfig
+from autoglm_phone.assemble.media_process import MediaProcessConfig, SpeechConfig, VisionConfig, media_door
+from autoglm_phone.backends.llama_cpp.kernels.installed import NativeKernels
+from autoglm_phone.core.module import Modality, ModuleInfo
+from autoglm_phone.engine.config import EngineConfig
+from autoglm_phone.engine.process_engine import ProcessEngine
+from autoglm_phone.ipc.process import ProcessOptions
+from autoglm_phone.media.limits import MediaLimits
+from autoglm_phone.reading.door import DoorLimits, MediaProcess
+from autoglm_phone.settings import Resolved, Settings
+from autoglm_phone.weights.store import LocatedModule, cache_home
+
+Located = dict[Modality, LocatedModule]
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The two supervised processes behind the doors."""
+
+    engine: ProcessEngine
+    media: MediaProcess | None
+
+    def launch(self) -> None:
+        """Let them load from now on; `start` takes them over."""
+        self.engine.launch()
+        if self.media is not None:
+            self.media.launch()
+
+    async def start(self) -> None:
+        await self.engine.start()
+        if self.media is not None:
+            await self.media.start()
+
+    async def wait_until_ready(self) -> None:
+        await self.engine.wait_until_ready()
+        if self.media is not None:
+            await self.media.wait_until_ready()
+
+    async def stop(self) -> None:
+        await self.engine.stop()
+        if self.media is not None:
+            await self.media.stop()
+
+
+def make_processes(settings: Settings, resolved: Resolved, located: Located) -> Processes:
+    return Processes(make_engine(settings, resolved, located["text"]), make_media(settings, resolved, located))
+
+
+def engine_config(settings: Settings, resolved: Resolved) -> EngineConfig:
+    return EngineConfig(
+        max_model_len=resolved.max_model_len,
+        kv_tokens=settings.kv_tokens,
+        max_running=settings.max_running,
+        max_waiting=settings.max_waiting,
+        max_cached=settings.max_cached,
+        idle_kv_tokens=settings.idle_kv_tokens,
+        speculation=settings.speculation,
+        spill_bytes=resolved.spill_bytes,
+        prefill_chunk=resolved.prefill_chunk,
+        prefill_chunk_idle=settings.prefill_chunk_idle,
+        step_target_s=settings.step_target_ms / 1000,
+    )
+
+
+def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> ProcessEngine:
+    config = engine_config(settings, resolved)
+    process_config = EngineProcessConfig(str(text.files[0]), resolved.threads, config, native_kernels(settings, text))
+    # Without GGML_NO_BACKTRACE a failed assert starts a debugger, and the restart waits for it.
+    options = ProcessOptions(env={"GGML_NO_BACKTRACE": "1"})
+    return ProcessEngine(config, engine_process.MODULE, msgspec.json.encode(process_config), options)
+
+
+def native_kernels(settings: Settings, text: LocatedModule) -> str | None:
+    """The plugin that has been built here and tried with this decoder."""
+    plugin = NativeKernels(cache_home(os.environ)).plugin_for(text.spec.files[0].digest)
+    return str(plugin) if settings.native_kernels and plugin is not None else None
+
+
+def make_media(settings: Settings, resolved: Resolved, located: Located) -> MediaProcess | None:
+    vision, speech = located.get("vision"), located.get("speech")
+    if vision is None and speech is None:
+        return None
+    threads = resolved.media_threads
+    config = MediaProcessConfig(
+        vision=VisionConfig(module_info("vision", vision), threads) if vision else None,
+        speech=SpeechConfig(module_info("speech", speech), str(speech.folder), threads) if speech else None,
+        limits=MediaLimits(
+            max_image_pixels=settings.max_image_pixels,
+            max_image_bytes=int(settings.max_body_bytes),
+            max_sound_bytes=int(settings.max_body_bytes),
+            max_sound_s=settings.max_sound_s,
+        ),
+        cache_bytes=int(settings.media_cache_bytes),
+    )
+    return media_door(config, nice=settings.media_nice, limits=DoorLimits(max_work_s=settings.media_timeout_s))
+
+
+def module_infos(located: Located, processes: Processes) -> Sequence[ModuleInfo]:
+    """What is loaded now: the decoder, and what the media process has told."""
+    facts = processes.engine.facts
+    text = module_info("text", located["text"], memory_bytes=facts.memory_bytes if facts is not None else 0)
+    return (text, *(processes.media.infos if processes.media is not None else ()))
+
+
+def module_info(modality: Modality, module: LocatedModule, *, memory_bytes: int = 0) -> ModuleInfo:
+    return ModuleInfo(
+        modality=modality,
+        kind=module.spec.kind,
+        arch=module.spec.arch,
+        version=module.spec.version,
+        digest=module.spec.digest,
+        files=tuple(map(str, module.files)),
+        memory_bytes=memory_bytes,
+        limits=module.spec.limits,
+    )
