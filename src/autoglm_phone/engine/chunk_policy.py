@@ -5,7 +5,7 @@ from autoglm_phone.engine.config import MAX_CHUNK, EngineConfig
 MIN_CHUNK = 4
 FIRST_CHUNK = 16
 FIRST_IDLE_CHUNK = 128
-IDLE_STEP_S = 3.0  # longest step beside no stream, if tokens are slow: newcomers and hang-ups wait for its end
+IDLE_STEP_S = 1.2  # longest step beside no stream, if tokens are slow: newcomers and hang-ups wait for its end
 SMOOTHING = 0.2  # weight of the newest step; a noisy machine needs several to be believed
 
 

@@ -85,7 +85,7 @@ class Settings(BaseModel):
         default="auto", description="Prompt tokens a step while answers stream; auto: as step_target_ms allows"
     )
     prefill_chunk_idle: int = Field(
-        default=128,
+        default=512,
         ge=1,
         le=2048,
         description="Prompt tokens a step while nothing streams; newcomers and hang-ups wait for the end of a step",

@@ -9,10 +9,10 @@ def test_alone_a_prompt_gets_the_large_chunk() -> None:
 def test_alone_a_step_does_not_take_longer_than_a_newcomer_would_wait() -> None:
     policy = ChunkPolicy(EngineConfig(prefill_chunk_idle=512))
     assert policy.size(0) == 128, "until a token's cost is known"
-    policy.observe(128, 0, 128 * 0.005)
+    policy.observe(128, 0, 128 * 0.002)
     assert policy.size(0) == 512
     slow = ChunkPolicy(EngineConfig(prefill_chunk_idle=512))
-    slow.observe(128, 0, 128 * 0.05)
+    slow.observe(128, 0, 128 * 0.02)
     assert slow.size(0) == 60
     slow.observe(128, 0, 128 * 1000.0)
     assert slow.size(0) == FIRST_CHUNK

@@ -1,4 +1,4 @@
-"""Compiles ggml's CPU backend alone, with every instruction of this machine, to a plugin that llama.cpp can load."""
+"""Compiles ggml's CPU backend alone, with our products for this machine, to a plugin that llama.cpp can load."""
 
 import os
 import platform
@@ -18,17 +18,19 @@ def compile_plugin(ggml: Path, work: Path) -> Path:
     """The shared object, under `work`. Raises SetupError with the compiler's last words."""
     if shutil.which("cmake") is None:
         raise SetupError(f"cmake is needed to build kernels and is not there; {TOOLS}")
+    # On x86 only our products get every instruction (patch.py): AVX-512 FP16 makes ggml's attention four times slower.
     # -w: the warnings are about code that is not ours
-    native = "-w -march=native" if platform.machine() in ("x86_64", "AMD64", "i686") else "-w -mcpu=native"
+    flags = "-w" if platform.machine() in ("x86_64", "AMD64") else "-w -mcpu=native"
     options = {
         "CMAKE_BUILD_TYPE": "Release",
-        "CMAKE_C_FLAGS": native,
-        "CMAKE_CXX_FLAGS": native,
+        "CMAKE_C_FLAGS": flags,
+        "CMAKE_CXX_FLAGS": flags,
         "CMAKE_SHARED_LINKER_FLAGS": LINKER_FLAGS,
         "CMAKE_MODULE_LINKER_FLAGS": LINKER_FLAGS,
         "BUILD_SHARED_LIBS": "ON",
         "GGML_BACKEND_DL": "ON",
-        "GGML_NATIVE": "OFF",  # excludes GGML_BACKEND_DL; the flags above do the same
+        "GGML_LLAMAFILE": "ON",  # the products of attention; off by default where ggml is built alone
+        "GGML_NATIVE": "OFF",  # excludes GGML_BACKEND_DL
         "GGML_BUILD_TESTS": "OFF",
         "GGML_BUILD_EXAMPLES": "OFF",
     }

@@ -93,11 +93,8 @@ def _describe_cpu(cpuinfo: Path) -> tuple[str, str]:
 
 
 def _digest_of(cpu: str, features: str) -> str:
-    """Changes with the CPU and with every source of ours that goes into the plugin."""
+    """Changes with the CPU and with everything of ours that decides what the plugin is."""
     here = Path(__file__).parent
-    parts = [
-        cpu,
-        features,
-        *((here / name).read_text(encoding="utf-8") for name in (*patch.OURS, Path(patch.__file__).name)),
-    ]
+    sources = (*patch.OURS, "patch.py", "build.py")
+    parts = [cpu, features, *((here / name).read_text(encoding="utf-8") for name in sources)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

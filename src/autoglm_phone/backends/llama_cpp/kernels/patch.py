@@ -14,6 +14,9 @@ REPACK, CMAKE, LINKING = "src/ggml-cpu/repack.cpp", "src/ggml-cpu/CMakeLists.txt
 _LINKING = """\
 target_include_directories(${backend} PRIVATE $<TARGET_PROPERTY:ggml-base,INTERFACE_INCLUDE_DIRECTORIES>)
     target_compile_definitions(${backend} PRIVATE $<TARGET_PROPERTY:ggml-base,INTERFACE_COMPILE_DEFINITIONS>)
+    if (CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+        set_source_files_properties(ggml-cpu/rows16.cpp PROPERTIES COMPILE_OPTIONS "-march=native")
+    endif()
 """
 
 _TRAITS = """\

@@ -154,6 +154,28 @@ inline void tile(int num_blocks, float * out, size_t out_stride, const uint8_t *
 
 thread_local std::vector<Sums> sums_of_inputs;
 
+// Each 64 bytes hold half a block of four inputs, in turns of eight codes: two turns of each.
+void sum_up(const Q8_0x4 & quad, Sums * sums) {
+    for (int half = 0; half < 2; half++) {
+        const __m512i codes = _mm512_loadu_si512(quad.codes + 64 * half);
+        const __m512i fours = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), codes);
+        alignas(32) int32_t eights[8];
+        _mm256_store_si256(reinterpret_cast<__m256i *>(eights),
+                           _mm256_add_epi32(_mm512_castsi512_si256(fours), _mm512_extracti64x4_epi64(fours, 1)));
+        for (int i = 0; i < 4; i++) {
+            sums[i].half[half] = eights[2 * i] + eights[2 * i + 1];
+        }
+    }
+}
+
+int32_t sum16(const int8_t * codes) {
+    int32_t sum = 0;
+    for (int c = 0; c < 16; c++) {
+        sum += codes[c];
+    }
+    return sum;
+}
+
 template <typename P, int G>
 void many(int num_blocks, float * out, size_t out_stride, const uint8_t * packed, const Q8_0x4 * inputs, int num_quads) {
     for (int q = 0; q < num_quads; q++) {
@@ -169,11 +191,9 @@ void many(int num_blocks, float * out, size_t out_stride, const uint8_t * packed
 template <typename P>
 void many(int num_blocks, float * out, size_t out_stride, const uint8_t * packed, const Q8_0x4 * quads, int num_quads,
           int num_rows) {
-    sums_of_inputs.assign(static_cast<size_t>(num_quads) * num_blocks * 4, Sums{});
+    sums_of_inputs.resize(static_cast<size_t>(num_quads) * num_blocks * 4);
     for (size_t q = 0; q < static_cast<size_t>(num_quads) * num_blocks; q++) {
-        for (int c = 0; c < 4 * BLOCK; c++) { // 32 bytes hold eight codes of each input
-            sums_of_inputs[4 * q + c / 8 % 4].half[c / 64] += quads[q].codes[c];
-        }
+        sum_up(quads[q], &sums_of_inputs[4 * q]);
     }
     int row = 0;
     for (; row + GROUPS * ROWS <= num_rows; row += GROUPS * ROWS) {
@@ -194,11 +214,9 @@ template <typename P, int G> void one(int num_blocks, float * out, const uint8_t
 
 template <typename P>
 void one(int num_blocks, float * out, const uint8_t * packed, const Q8_0 * input, int num_rows) {
-    sums_of_inputs.assign(num_blocks, Sums{});
+    sums_of_inputs.resize(num_blocks);
     for (int b = 0; b < num_blocks; b++) {
-        for (int c = 0; c < BLOCK; c++) {
-            sums_of_inputs[b].half[c / 16] += input[b].codes[c];
-        }
+        sums_of_inputs[b] = {{sum16(input[b].codes), sum16(input[b].codes + BLOCK / 2)}};
     }
     int row = 0;
     for (; row + GROUPS * ROWS <= num_rows; row += GROUPS * ROWS) {
