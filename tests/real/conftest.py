@@ -4,15 +4,11 @@ A test skips with a reason where its part is absent, unless AUTOGLM_REQUIRE_PART
 """
 
 import os
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running_server import RunningServer
+from running_server import RunningServer, served
 
 from autoglm_phone.core.errors import BundleError
 from autoglm_phone.core.module import Modality
@@ -65,15 +61,5 @@ def jfk(extra_data: Path) -> bytes:
 @pytest.fixture(scope="session")
 def server(nano: dict[Modality, LocatedModule]) -> Iterator[RunningServer]:
     """The real command with all three modules, as a user starts it."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    command = [sys.executable, "-m", "autoglm_phone.cli.main", "serve", "--port", str(port)]
-    process = subprocess.Popen(command, start_new_session=True)
-    running = RunningServer(f"http://127.0.0.1:{port}", process.pid)
-    try:
-        running.wait_until_healthy()
+    with served() as running:
         yield running
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)

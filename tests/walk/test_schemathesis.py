@@ -64,7 +64,9 @@ def test_every_example_is_answered_as_documented(address: str, method: str, path
     ANSWERS.check(method, path, 200, response.headers["content-type"], response.content)
 
 
-@pytest.mark.parametrize("path", ["/v1/models", f"/v1/models/{MODEL}", "/props", "/health", "/metrics", "/", "/docs"])
+@pytest.mark.parametrize(
+    "path", ["/v1/memory", "/v1/models", f"/v1/models/{MODEL}", "/props", "/health", "/metrics", "/", "/docs"]
+)
 def test_what_the_server_says_of_itself_is_as_documented(address: str, path: str) -> None:
     response = httpx.get(f"{address}{path}")
     described = path.replace(MODEL, "{name}")

@@ -21,6 +21,7 @@ from autoglm_phone.chat.chat_service import ChatService
 from autoglm_phone.chat.prompt_builder import PromptBuilder, PromptConfig
 from autoglm_phone.core.errors import MediaUndecodable
 from autoglm_phone.core.ids import Digest, TokenId
+from autoglm_phone.core.memory import MemoryReport
 from autoglm_phone.core.module import MediaReading, ModuleInfo, Reading
 from autoglm_phone.core.request import EngineDoor, SamplingParams
 from autoglm_phone.engine.config import EngineConfig
@@ -126,6 +127,7 @@ class WalkHouse:
             engine=engine,
             media=None,
             modules=lambda: (ModuleInfo("text", "decoder", "fake", "1", Digest("00"), ("fake",), 0),),
+            memory=lambda: MemoryReport(None, 8 << 30, {"api": 100 << 20}),
             fetch=partial(fetch_media, policy=FetchPolicy()),
             metrics=self.metrics,
             transcriptions=self.transcriptions,

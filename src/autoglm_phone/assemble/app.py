@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from collections.abc import AsyncGenerator
 from functools import partial
@@ -9,10 +10,12 @@ from functools import partial
 from fastapi import FastAPI
 
 from autoglm_phone.assemble.banner import banner
+from autoglm_phone.assemble.memory import measured
 from autoglm_phone.assemble.processes import Located, Processes, module_infos
 from autoglm_phone.chat.chat_service import ChatService
 from autoglm_phone.chat.prompt_builder import PromptBuilder, PromptConfig
 from autoglm_phone.chat.transcription import TranscriptionService
+from autoglm_phone.core.memory import MemoryReport
 from autoglm_phone.media.fetch import FetchPolicy, fetch_media
 from autoglm_phone.server.app import create_app
 from autoglm_phone.server.config import ServerConfig
@@ -28,10 +31,17 @@ from autoglm_phone.weights.gguf_file import read_metadata
 log = logging.getLogger("uvicorn.error")  # uvicorn's own lines and ours look alike
 
 
-def serve_app(settings: Settings, resolved: Resolved, bundle: Bundle, located: Located, processes: Processes) -> None:
-    """Serve until SIGINT or SIGTERM."""
+def serve_app(
+    settings: Settings,
+    resolved: Resolved,
+    bundle: Bundle,
+    located: Located,
+    processes: Processes,
+    memory: MemoryReport,
+) -> None:
+    """Serve until SIGINT or SIGTERM. memory: as it was before the processes were there."""
     config = server_config(settings, resolved, bundle)
-    serve(make_app(settings, resolved, bundle, located, processes, config), config)
+    serve(make_app(settings, resolved, bundle, located, processes, config, memory), config)
 
 
 def make_app(
@@ -41,6 +51,7 @@ def make_app(
     located: Located,
     processes: Processes,
     config: ServerConfig,
+    memory: MemoryReport,
 ) -> FastAPI:
     """The app; its lifespan starts and stops the processes."""
     metrics = ServerMetrics()
@@ -54,6 +65,7 @@ def make_app(
         engine=processes.engine,
         media=processes.media,
         modules=modules,
+        memory=partial(memory_now, memory, processes),
         fetch=partial(fetch_media, policy=FetchPolicy(settings.allow_media_urls, int(settings.max_body_bytes))),
         metrics=metrics,
         transcriptions=TranscriptionService(processes.media, metrics),
@@ -74,6 +86,11 @@ def make_app(
             await processes.stop()
 
     return create_app(services, config, lifespan)
+
+
+def memory_now(before: MemoryReport, processes: Processes) -> MemoryReport:
+    media = processes.media.status().pid if processes.media is not None else None
+    return dataclasses.replace(before, measured=measured({"engine": processes.engine.status().pid, "media": media}))
 
 
 def make_chat(

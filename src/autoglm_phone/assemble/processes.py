@@ -55,8 +55,8 @@ def make_processes(settings: Settings, resolved: Resolved, located: Located) -> 
     return Processes(make_engine(settings, resolved, located["text"]), make_media(settings, resolved, located))
 
 
-def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> ProcessEngine:
-    config = EngineConfig(
+def engine_config(settings: Settings, resolved: Resolved) -> EngineConfig:
+    return EngineConfig(
         max_model_len=resolved.max_model_len,
         kv_tokens=settings.kv_tokens,
         max_running=settings.max_running,
@@ -69,6 +69,10 @@ def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> 
         prefill_chunk_idle=settings.prefill_chunk_idle,
         step_target_s=settings.step_target_ms / 1000,
     )
+
+
+def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> ProcessEngine:
+    config = engine_config(settings, resolved)
     process_config = EngineProcessConfig(str(text.files[0]), resolved.threads, config, native_kernels(settings, text))
     # Without GGML_NO_BACKTRACE a failed assert starts a debugger, and the restart waits for it.
     options = ProcessOptions(env={"GGML_NO_BACKTRACE": "1"})

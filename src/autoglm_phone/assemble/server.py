@@ -7,9 +7,12 @@ from typing import Any
 
 from uvicorn.config import LOGGING_CONFIG
 
-from autoglm_phone.assemble.processes import make_processes
+from autoglm_phone.assemble.memory import check_fits, estimate
+from autoglm_phone.assemble.processes import Located, engine_config, make_processes, native_kernels
+from autoglm_phone.core.errors import BundleError
+from autoglm_phone.core.memory import MemoryEstimate, MemoryReport
 from autoglm_phone.core.module import Modality
-from autoglm_phone.settings import Settings, resolve, this_machine
+from autoglm_phone.settings import Hardware, Resolved, Settings, resolve, this_machine
 from autoglm_phone.weights.bundle import Bundle
 from autoglm_phone.weights.progress import Progress, silent
 from autoglm_phone.weights.store import Store, cache_home
@@ -22,17 +25,40 @@ def run(settings: Settings, progress: Progress = silent) -> int:
     set_up_logging(settings.log_level)
     store = Store(cache_home(os.environ), say=log.info)
     bundle = chosen_bundle(store, settings)
-    resolved = resolve(settings, this_machine(), bundle.max_model_len)
+    machine = this_machine()
+    resolved = resolve(settings, machine, bundle.max_model_len)
     log.info("resolved settings: %s", resolved)
     located = store.locate(bundle, progress)
+    memory = checked_memory(settings, resolved, bundle, located, machine)
     processes = make_processes(settings, resolved, located)
     processes.launch()
     # Here and not at the top: the web framework and what stands on it take a second to import, and the processes use
     # it for loading their models.
     from autoglm_phone.assemble.app import serve_app
 
-    serve_app(settings, resolved, bundle, located, processes)
+    serve_app(settings, resolved, bundle, located, processes, memory)
     return 0
+
+
+def checked_memory(
+    settings: Settings, resolved: Resolved, bundle: Bundle, located: Located, machine: Hardware
+) -> MemoryReport:
+    """The estimate; SetupError if the machine is too small for it. A file that it cannot be made from is served."""
+    found: MemoryEstimate | None = None
+    try:
+        found = estimate_memory(settings, resolved, located)
+    except BundleError as error:
+        log.warning("the memory that %s will take is not known: %s", bundle.id, error)
+    if found is not None and settings.check_memory:
+        check_fits(found, machine.memory_bytes, bundle.id)
+    return MemoryReport(found, machine.memory_bytes, {})
+
+
+def estimate_memory(settings: Settings, resolved: Resolved, located: Located) -> MemoryEstimate:
+    """What serving these modules will take, without loading them. Raises BundleError if the decoder does not say."""
+    has_native_kernels = native_kernels(settings, located["text"]) is not None
+    caches = resolved.spill_bytes, int(settings.media_cache_bytes)
+    return estimate(located, engine_config(settings, resolved), caches, has_native_kernels=has_native_kernels)
 
 
 def set_up_logging(level: str) -> None:

@@ -8,6 +8,7 @@ import typer
 from autoglm_phone import __version__
 from autoglm_phone.cli.chat import chat
 from autoglm_phone.cli.doctor import doctor
+from autoglm_phone.cli.estimate import estimate
 from autoglm_phone.cli.kernels import kernels_app
 from autoglm_phone.cli.models import models_app
 from autoglm_phone.cli.serve import serve_command
@@ -26,6 +27,7 @@ app.command("chat")(chat)
 app.add_typer(models_app, name="models")
 app.add_typer(kernels_app, name="kernels")
 app.command("doctor")(doctor)
+app.command("estimate")(estimate)
 
 
 def _show_version(is_wanted: bool) -> None:

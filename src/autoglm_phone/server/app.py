@@ -16,6 +16,7 @@ from autoglm_phone.server.routes.chat import chat_routes
 from autoglm_phone.server.routes.completions import completion_routes
 from autoglm_phone.server.routes.docs_page import docs_routes
 from autoglm_phone.server.routes.health import health_routes
+from autoglm_phone.server.routes.memory import memory_routes
 from autoglm_phone.server.routes.models import model_routes
 from autoglm_phone.server.routes.page import page_routes
 from autoglm_phone.server.routes.responses import response_routes
@@ -42,6 +43,7 @@ def create_app(services: Services, config: ServerConfig, lifespan: Lifespan | No
     errors.install(app)
     for router in (chat_routes(services, config), model_routes(services, config), health_routes(services)):
         app.include_router(router)
+    app.include_router(memory_routes(services))
     app.include_router(completion_routes(services, config))
     app.include_router(text_routes(services, config))
     app.include_router(audio_routes(services, config))

@@ -7,6 +7,7 @@ from typing import Protocol
 from autoglm_phone.chat.chat_request import ChatRequest
 from autoglm_phone.chat.delta import Delta
 from autoglm_phone.chat.prompt_builder import BuiltPrompt
+from autoglm_phone.core.memory import MemoryReport
 from autoglm_phone.core.module import ModuleInfo
 from autoglm_phone.core.request import EngineDoor
 from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd
@@ -52,13 +53,14 @@ class FetchMedia(Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """media is None on a server without eyes and ears; modules gives what is loaded at this moment."""
+    """media is None on a server without eyes and ears; modules and memory tell of this moment."""
 
     chat: Chats
     decoder: Decoder
     engine: EngineDoor
     media: MediaMonitor | None
     modules: Callable[[], Sequence[ModuleInfo]]
+    memory: Callable[[], MemoryReport]
     fetch: FetchMedia
     metrics: ServerMetrics
     transcriptions: Transcriptions | None = None

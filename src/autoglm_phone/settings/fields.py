@@ -66,6 +66,9 @@ class Settings(BaseModel):
     native_kernels: bool = Field(
         default=True, description="Use kernels built for this CPU, where `autoglm-phone kernels build` has made them"
     )
+    check_memory: bool = Field(
+        default=True, description="Refuse to start where model and KV cache would not fit the machine's memory"
+    )
     kv_tokens: int = Field(default=16_384, ge=256, description="Tokens that the KV cache holds, shared by all requests")
     max_running: int = Field(
         default=8,

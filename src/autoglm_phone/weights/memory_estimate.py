@@ -1,6 +1,7 @@
 """How much memory a decoder will take, from the number of its parameters alone: the article's estimator.
 
-A rule of thumb for choosing a model before fetching it. What a loaded module really took, /v1/models says.
+A rule of thumb for choosing a model before fetching it. `autoglm-phone estimate` reckons with the files themselves,
+and what the server really took, /v1/memory says.
 """
 
 from typing import Literal
@@ -40,6 +41,8 @@ def estimate_memory(
 ) -> float:
     """GiB: the weights and a tenth more, and the KV cache if its size is given. The first three are the article's.
 
+    Nine billion parameters in int4 are 4.61 by the article's formula; the 4.20 that it prints is 9e9 / 2 bytes without
+    the tenth (4.19).
     Not counted: files that mix precisions (small models keep their embeddings at 8 bits), encoders, activations.
     Without inference_only also gradients, of the weights' precision, and Adam's moments.
     kv_bytes_per_token: 2 x layers x key-value heads x head size x bytes of a number.

@@ -15,6 +15,7 @@ from autoglm_phone.chat.chat_request import ChatRequest
 from autoglm_phone.chat.delta import ContentDelta, Delta, Finished, Started, Usage
 from autoglm_phone.chat.prompt_builder import BuiltPrompt
 from autoglm_phone.core.ids import Digest, TokenId
+from autoglm_phone.core.memory import MemoryEstimate, MemoryPart, MemoryReport
 from autoglm_phone.core.module import ModuleInfo
 from autoglm_phone.core.prompt import Prompt
 from autoglm_phone.core.request import EngineStatus, Request, TokenEvent
@@ -101,6 +102,19 @@ class FakeMedia:
 DECODER = ModuleInfo("text", "decoder", "qwen2", "2.5", Digest("ab" * 32), ("/models/nano.gguf",), 400 << 20)
 EYE = ModuleInfo("vision", "transcriber", "rapidocr", "3.10", Digest("cd" * 32), ("det.onnx",), 90 << 20, "reads words")
 
+MEMORY = MemoryReport(
+    MemoryEstimate(
+        (
+            MemoryPart("engine", "weights", 400),
+            MemoryPart("engine", "weights' file behind their copies", 30, "reclaimable"),
+            MemoryPart("api", "process", 90),
+            MemoryPart("media", "a reading", 200, "growing"),
+        )
+    ),
+    machine_bytes=1000,
+    measured={"api": 95, "engine": 425},
+)
+
 
 @dataclass
 class House:
@@ -113,6 +127,7 @@ class House:
     metrics: ServerMetrics = field(default_factory=ServerMetrics)
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
     transcriptions: Transcriptions | None = None
+    memory: MemoryReport = MEMORY
 
     def app(self, **settings: Any) -> FastAPI:
         config = replace(ServerConfig(model_id=MODEL, aliases=("nano",), bundle_limits="small"), **settings)
@@ -125,6 +140,7 @@ class House:
             self.engine,
             self.media,
             lambda: modules,
+            lambda: self.memory,
             fetch,
             self.metrics,
             transcriptions=self.transcriptions,

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoglm_phone.core.errors import BundleError
-from autoglm_phone.weights.gguf_file import MAX_ELEMENTS, read_metadata
+from autoglm_phone.weights.gguf_file import MAX_ELEMENTS, opened_header, read_metadata
 
 STRING, ARRAY, UINT8, BOOL = 8, 9, 0, 7
 hostile = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -71,6 +71,36 @@ def test_every_kind_of_value_is_read_as_it_was_written(tmp_path: Path) -> None:
         "tokenizer.ggml.token_type": [1, 3, 4],
         "a.flags": [True, False],
     }
+
+
+TOKENS = "tokenizer.ggml.tokens"
+
+
+def counted(path: Path, content: bytes, key: str = TOKENS) -> object:
+    path.write_bytes(content)
+    with opened_header(path) as file:
+        return file.metadata(counted=(key,))
+
+
+def test_a_list_of_strings_may_be_counted_instead_of_read(tmp_path: Path) -> None:
+    (tmp_path / "m.gguf").write_bytes(VALID)
+    assert counted(tmp_path / "m.gguf", VALID) == {**read_metadata(tmp_path / "m.gguf"), TOKENS: 3}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (header(number(TOKENS, UINT8, "B", 3)), "no list of strings"),
+        (header(array(TOKENS, UINT8, 1, b"\x03")), "no list of strings"),
+        (header(array(TOKENS, STRING, MAX_ELEMENTS + 1, b"")), "elements are more"),
+        (header(array(TOKENS, STRING, MAX_ELEMENTS, text("a"))), "past the end"),
+        (header(array(TOKENS, STRING, 1, struct.pack("<Q", 2**64 - 1))), "past the end"),
+        (header(array(TOKENS, STRING, 2, text("a") + struct.pack("<Q", 1))), "past the end"),
+    ],
+)
+def test_what_is_counted_is_a_list_within_the_file(tmp_path: Path, content: bytes, said: str) -> None:
+    with pytest.raises(BundleError, match=rf"tokenizer\.ggml\.tokens.*{said}"):
+        counted(tmp_path / "hostile.gguf", content)
 
 
 @hostile

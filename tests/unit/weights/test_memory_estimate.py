@@ -2,10 +2,12 @@
 
 import pytest
 
+import autoglm_phone
 from autoglm_phone.weights.memory_estimate import GIB, Precision, estimate_memory
 
 
 def test_the_articles_formula_gives_its_figure() -> None:
+    assert autoglm_phone.estimate_memory is estimate_memory
     assert estimate_memory(9e9, "int4", True) == pytest.approx(4.61, abs=0.005)
     assert estimate_memory(9e9, "fp16") == pytest.approx(9e9 * 2 * 1.1 / GIB)
 

@@ -12,7 +12,7 @@ from autoglm_phone.server.openapi.answers.chat import ChatCompletion, ChatComple
 from autoglm_phone.server.openapi.answers.completion import Completion
 from autoglm_phone.server.openapi.answers.response import DeletedResponse, ItemList, ResponseObject
 from autoglm_phone.server.openapi.answers.response_events import ResponseStreamEvent
-from autoglm_phone.server.openapi.answers.server import Failure, Health, ModelCard, ModelList, Props
+from autoglm_phone.server.openapi.answers.server import Failure, Health, Memory, ModelCard, ModelList, Props
 from autoglm_phone.server.openapi.answers.text import RenderedPrompt, TextOfTokens, Tokens
 from autoglm_phone.server.openapi.answers.transcript import (
     TranscriptDelta,
@@ -211,6 +211,12 @@ OPERATIONS: Mapping[tuple[Literal["GET", "POST", "DELETE"], str], Operation] = {
         parameters=(Parameter("name", "path", str, "A name may hold slashes."),),
         answers={JSON: ModelCard},
         errors=(errors.UnknownModel,),
+    ),
+    ("GET", "/v1/memory"): Operation(
+        id="showMemory",
+        tag="Server",
+        summary="tells what the server's memory goes to: estimated before loading, and measured now",
+        answers={JSON: Memory},
     ),
     ("GET", "/props"): Operation(
         id="showProps",

@@ -66,6 +66,37 @@ class Health(TypedDict):
     media: Annotated[ProcessHealth | None, Field(description="Null on a server without eyes and ears.")]
 
 
+class MemoryPart(TypedDict):
+    process: Literal["api", "engine", "media"]
+    name: Annotated[str, Field(description="In words; may change.")]
+    size_bytes: int
+    kind: Annotated[
+        Literal["held", "reclaimable", "growing"],
+        Field(
+            description="`held`: from the start on. `reclaimable`: pages of a file that the system takes back where "
+            "memory is short. `growing`: at most so much more, as requests come."
+        ),
+    ]
+
+
+class EstimatedMemory(TypedDict):
+    needed_bytes: Annotated[int, Field(description="All that is `held`: without so much the server cannot work.")]
+    resident_bytes: Annotated[int, Field(description="That and what is `reclaimable`: the processes once ready.")]
+    largest_bytes: Annotated[int, Field(description="All: every cache full, every seat taken, media being read.")]
+    parts: list[MemoryPart]
+
+
+class MeasuredMemory(TypedDict):
+    process: Literal["api", "engine", "media"]
+    resident_bytes: int
+
+
+class Memory(TypedDict):
+    machine_bytes: Annotated[int, Field(description="Of the machine or of the container.")]
+    estimated: Annotated[EstimatedMemory | None, Field(description="Null if the decoder's file does not say enough.")]
+    measured: Annotated[list[MeasuredMemory], Field(description="Processes that run now.")]
+
+
 class DefaultSampling(TypedDict):
     temperature: float
     top_k: int
