@@ -145,7 +145,7 @@ def sides_of(question: Question, options: argparse.Namespace) -> list[Side]:
         mmproj = options.out / f"mmproj-{gguf.stem}.gguf"
         if not mmproj.exists():
             options.out.mkdir(parents=True, exist_ok=True)
-            whisper = next(file for file in _files("autoglm-phone-nano", "speech") if file.name == "model.bin")
+            whisper = _files("autoglm-phone-nano", "speech")[0].with_name("model.bin")  # the first one stands beside it
             peer_mmproj.build(gguf, whisper, mmproj)
     return chosen(options, gguf, mmproj)
 
