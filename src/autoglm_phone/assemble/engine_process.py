@@ -48,7 +48,7 @@ def main(channel: ChildSocket, config_json: bytes) -> None:
             max_slots=config.engine.max_slots,
             max_step_tokens=config.engine.max_step_tokens,
             threads=config.threads,
-            max_draft=config.engine.max_draft if config.engine.speculation else 0,
+            max_draft=config.engine.max_guesses,
         ),
         library,
     )

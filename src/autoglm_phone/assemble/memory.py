@@ -40,7 +40,7 @@ def estimate(
         kv_tokens=engine.kv_tokens,
         max_slots=engine.max_slots,
         max_step_tokens=engine.max_step_tokens,
-        max_draft=engine.max_draft if engine.speculation else 0,
+        max_draft=engine.max_guesses,
     )
     spill_bytes, media_cache_bytes = caches
     parts = [

@@ -81,8 +81,10 @@ def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> 
 
 def native_kernels(settings: Settings, text: LocatedModule) -> str | None:
     """The plugin that has been built here and tried with this decoder."""
+    if not settings.native_kernels:
+        return None
     plugin = NativeKernels(cache_home(os.environ)).plugin_for(text.spec.files[0].digest)
-    return str(plugin) if settings.native_kernels and plugin is not None else None
+    return str(plugin) if plugin is not None else None
 
 
 def make_media(settings: Settings, resolved: Resolved, located: Located) -> MediaProcess | None:

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 from autoglm_phone import __version__
 from autoglm_phone.backends.llama_cpp.binding import LlamaLibrary
+from autoglm_phone.backends.llama_cpp.kernels.cpuinfo import CPUINFO, first_core, instruction_sets
 from autoglm_phone.backends.llama_cpp.kernels.installed import NativeKernels
 from autoglm_phone.core.errors import SetupError
 from autoglm_phone.settings import this_machine
@@ -71,21 +72,14 @@ def machine() -> Iterator[Finding]:
         yield Finding("note", memory, "autoglm-phone-nano takes up to 1.6 GB; --no-vision and --no-speech take less")
     else:
         yield Finding("ok", memory)
-    flags = cpu_flags(Path("/proc/cpuinfo"))
+    flags = cpu_flags(CPUINFO)
     yield Finding("ok", f"CPU: {platform.machine()} {' '.join(flags) or '(features unknown)'}")
 
 
 def cpu_flags(cpuinfo: Path) -> list[str]:
     """The useful ones of the first core; empty where the system does not tell."""
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            return [flag for flag in USEFUL_CPU_FLAGS if flag in value.split()]
-    return []
+    has = instruction_sets(first_core(cpuinfo))
+    return [flag for flag in USEFUL_CPU_FLAGS if flag in has]
 
 
 def packages() -> Iterator[Finding]:

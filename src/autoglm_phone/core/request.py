@@ -9,6 +9,7 @@ from autoglm_phone.core.ids import RequestId, TokenId
 from autoglm_phone.core.prompt import Prompt
 
 FinishReason = Literal["stop", "length"]
+EngineState = Literal["loading", "ready", "failed"]
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class EngineStatus:
     those of them that came true.
     """
 
-    state: Literal["loading", "ready", "failed"]
+    state: EngineState
     pid: int | None = None
     error: str = ""
     running: int = 0

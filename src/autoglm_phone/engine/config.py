@@ -41,6 +41,11 @@ class EngineConfig:
             raise ValueError(f"a window of {self.max_model_len} does not fit {self.kv_tokens} KV tokens")
 
     @property
+    def max_guesses(self) -> int:
+        """max_draft, or none without speculation: positions of a step that have logits besides the last ones."""
+        return self.max_draft if self.speculation else 0
+
+    @property
     def max_seats(self) -> int:
         """max_running, and a few that only a client of whom nothing runs may take: he waits for nobody's answer."""
         return self.max_running + max(1, self.max_running // 4)

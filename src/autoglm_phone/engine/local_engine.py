@@ -34,19 +34,7 @@ class LocalEngine:
 
     def status(self) -> EngineStatus:
         is_up = self._runner is not None and not self._runner.done()
-        load = self._load
-        return EngineStatus(
-            "ready" if is_up else "failed",
-            os.getpid(),
-            running=load.running,
-            waiting=load.waiting,
-            kv_tokens_used=load.kv_tokens_used,
-            kv_tokens_cached=load.kv_tokens_cached,
-            kv_tokens_total=load.kv_tokens_total,
-            tokens_forced=load.tokens_forced,
-            tokens_drafted=load.tokens_drafted,
-            tokens_accepted=load.tokens_accepted,
-        )
+        return self._load.to_status("ready" if is_up else "failed", os.getpid())
 
     async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
         if self.status().state != "ready":

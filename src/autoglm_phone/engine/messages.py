@@ -7,7 +7,7 @@ import numpy as np
 
 from autoglm_phone.core.ids import Digest, RequestId, TokenId
 from autoglm_phone.core.prompt import EmbedSpan, Prompt
-from autoglm_phone.core.request import Client, Request, SamplingParams, TokenEvent
+from autoglm_phone.core.request import Client, EngineState, EngineStatus, Request, SamplingParams, TokenEvent
 
 
 class WireSpan(msgspec.Struct, frozen=True):
@@ -88,6 +88,10 @@ class EngineLoad(msgspec.Struct, frozen=True):
     tokens_forced: int = 0
     tokens_drafted: int = 0
     tokens_accepted: int = 0
+
+    def to_status(self, state: EngineState, pid: int | None, *, error: str = "", restarts: int = 0) -> EngineStatus:
+        """With what a door knows of the engine's life. EngineStatus has all of these fields."""
+        return EngineStatus(state, pid, error, restarts=restarts, **msgspec.structs.asdict(self))
 
 
 class EngineFacts(msgspec.Struct, tag=True, frozen=True):

@@ -47,22 +47,10 @@ class ProcessEngine:
         await self._has_been_up.wait()
 
     def status(self) -> EngineStatus:
-        process, load = self._process, self._load
+        process = self._process
         state = process.state if process.state != "stopped" else "failed"
-        return EngineStatus(
-            state=state,
-            pid=process.pid,
-            error=process.last_error if state != "ready" else "",
-            running=load.running,
-            waiting=load.waiting,
-            kv_tokens_used=load.kv_tokens_used,
-            kv_tokens_cached=load.kv_tokens_cached,
-            kv_tokens_total=load.kv_tokens_total,
-            tokens_forced=load.tokens_forced,
-            tokens_drafted=load.tokens_drafted,
-            tokens_accepted=load.tokens_accepted,
-            restarts=process.restarts,
-        )
+        error = process.last_error if state != "ready" else ""
+        return self._load.to_status(state, process.pid, error=error, restarts=process.restarts)
 
     async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
         if not self._process.is_ready:

@@ -1,1 +1,1 @@
-"""llama.cpp's CPU kernels built for this machine, with products of our own for 5- and 8-bit weights."""
+"""llama.cpp's CPU kernels built for this machine, with matrix products of our own."""

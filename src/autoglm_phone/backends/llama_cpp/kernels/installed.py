@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 
 from autoglm_phone.backends.llama_cpp.kernels import patch
+from autoglm_phone.backends.llama_cpp.kernels.cpuinfo import CPUINFO, first_core, instruction_sets
 from autoglm_phone.backends.llama_cpp.release import VERSION
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.weights.verified import hash_file, replace_file
 
 PLUGIN, RECORD = "libggml-cpu.so", "kernels.json"
-CPUINFO = Path("/proc/cpuinfo")
 
 
 class Speed(msgspec.Struct, frozen=True):
@@ -81,15 +81,9 @@ class NativeKernels:
 
 def _describe_cpu(cpuinfo: Path) -> tuple[str, str]:
     """Its model, and its instruction sets: a virtual machine may hide some of them tomorrow."""
-    values: dict[str, str] = {}
-    try:
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            name, _, value = line.partition(":")
-            values.setdefault(name.strip(), value.strip())
-    except OSError:
-        pass
-    model = values.get("model name") or values.get("CPU part") or platform.processor() or platform.machine()
-    return model, " ".join(sorted((values.get("flags") or values.get("Features") or "").split()))
+    core = first_core(cpuinfo)
+    model = core.get("model name") or core.get("CPU part") or platform.processor() or platform.machine()
+    return model, " ".join(sorted(instruction_sets(core)))
 
 
 def _digest_of(cpu: str, features: str) -> str:

@@ -80,28 +80,25 @@ template <typename P> size_t group_bytes(int64_t num_blocks) {
     return num_blocks * (P::CODES + P::FINE) + num_blocks / P::SPAN * P::COARSE;
 }
 
-template <typename P> struct Group {
-    Group(uint8_t * start, int64_t num_blocks)
+template <typename P, typename Byte> struct Group {
+    Byte *codes, *fine, *coarse;
+    Group() = default;
+    Group(Byte * start, int64_t num_blocks)
         : codes(start), fine(start + num_blocks * P::CODES), coarse(fine + num_blocks * P::FINE) {}
-    uint8_t *codes, *fine, *coarse;
 };
 
-template <typename P> struct ConstGroup {
-    const uint8_t *codes, *fine, *coarse;
-    ConstGroup() = default;
-    ConstGroup(const uint8_t * start, int64_t num_blocks)
-        : codes(start), fine(start + num_blocks * P::CODES), coarse(fine + num_blocks * P::FINE) {}
-};
+template <typename P> using Packed = Group<P, const uint8_t>;
+template <typename P> using Target = Group<P, uint8_t>;
 
 // One tile: INPUTS vectors times G sets of 16 rows. `code(b, step, i)` points to four codes of input i, `scale(b, i)` is
 // the scale of its block b, and `sums` has INPUTS entries for each block.
 template <typename P, int G, int INPUTS, typename Code, typename Scale>
 inline void tile(int num_blocks, float * out, size_t out_stride, const uint8_t * packed, const Sums * sums, Code code,
                  Scale scale) {
-    ConstGroup<P> rows[G];
+    Packed<P> rows[G];
     __m512 total[G][INPUTS];
     for (int g = 0; g < G; g++) {
-        rows[g] = ConstGroup<P>(packed + g * group_bytes<P>(num_blocks), num_blocks);
+        rows[g] = Packed<P>(packed + g * group_bytes<P>(num_blocks), num_blocks);
         for (int i = 0; i < INPUTS; i++) {
             total[g][i] = _mm512_setzero_ps();
         }
@@ -248,7 +245,7 @@ void pack(uint8_t * packed, const void * weights, int64_t num_rows, int64_t num_
     const int64_t num_blocks = num_columns / BLOCK, num_units = num_blocks / P::SPAN;
     const auto * from = static_cast<const Block *>(weights);
     for (int64_t first = 0; first < num_rows; first += ROWS, packed += group_bytes<P>(num_blocks)) {
-        const Group<P> group(packed, num_blocks);
+        const Target<P> group(packed, num_blocks);
         for (int row = 0; row < ROWS; row++) {
             for (int64_t u = 0; u < num_units; u++) {
                 put(from[(first + row) * num_units + u], group, u, row);
@@ -257,7 +254,7 @@ void pack(uint8_t * packed, const void * weights, int64_t num_rows, int64_t num_
     }
 }
 
-void put_q8_0(const Q8_0 & block, const Group<EightBits> & to, int64_t b, int row) {
+void put_q8_0(const Q8_0 & block, const Target<EightBits> & to, int64_t b, int row) {
     uint8_t codes[BLOCK];
     for (int c = 0; c < BLOCK; c++) {
         codes[c] = static_cast<uint8_t>(block.codes[c] + EightBits::SURPLUS);
@@ -266,7 +263,7 @@ void put_q8_0(const Q8_0 & block, const Group<EightBits> & to, int64_t b, int ro
     put_half(to.fine + b * EightBits::FINE, row, block.scale);
 }
 
-void put_q5_0(const Q5_0 & block, const Group<EightBits> & to, int64_t b, int row) {
+void put_q5_0(const Q5_0 & block, const Target<EightBits> & to, int64_t b, int row) {
     uint32_t high;
     std::memcpy(&high, block.high, sizeof high);
     uint8_t codes[BLOCK];
@@ -278,7 +275,7 @@ void put_q5_0(const Q5_0 & block, const Group<EightBits> & to, int64_t b, int ro
     put_half(to.fine + b * EightBits::FINE, row, block.scale);
 }
 
-void put_q4_k(const Q4_K & super, const Group<FourBitsK> & to, int64_t u, int row) {
+void put_q4_k(const Q4_K & super, const Target<FourBitsK> & to, int64_t u, int row) {
     const uint8_t * packed_scales = super.scales; // eight scales and eight minima of six bits
     for (int j = 0; j < FourBitsK::SPAN; j++) {
         uint8_t scale, min, codes[BLOCK];
@@ -301,7 +298,7 @@ void put_q4_k(const Q4_K & super, const Group<FourBitsK> & to, int64_t u, int ro
     put_half(to.coarse + u * FourBitsK::COARSE + 2 * ROWS, row, super.min_scale);
 }
 
-void put_q6_k(const Q6_K & super, const Group<SixBitsK> & to, int64_t u, int row) {
+void put_q6_k(const Q6_K & super, const Target<SixBitsK> & to, int64_t u, int row) {
     for (int j = 0; j < SixBitsK::SPAN; j++) {
         uint8_t codes[BLOCK];
         const int side = j / 4, quarter = j % 4; // of each 128 codes, four runs of 32 share 64 and 32 bytes

@@ -85,6 +85,7 @@ def main() -> None:
         raise SetupError(f"{plugin} cannot be loaded: {library.last_warning}")
     config = LlamaCppConfig(gguf, kv_tokens=2048, max_slots=STREAMS, max_step_tokens=PROMPT + STREAMS, threads=threads)
     backend = LlamaCppBackend(config, library)
+    _start(backend)
     tokens = _tokens(backend.vocab_size)
     np.save(file, np.stack(list(_logits(backend, tokens))))
     sys.stdout.buffer.write(msgspec.json.encode(_speed(backend, tokens)))
@@ -103,7 +104,6 @@ def _logits(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> Iterator[N
     Not behind a single token: a few activations of a first token are so large that one scale for 256 of them, as the
     wheel has it, rounds the others away (docs/adr/0007).
     """
-    _start(backend)
     for length in (2, 3, 5, 16, 61, PROMPT):
         _empty(backend)
         backend.step(StepPlan((_item(0, 0, tokens[:length], is_output=True),)))
