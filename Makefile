@@ -49,6 +49,7 @@ lock: tools ## resolve the dependencies anew (ARGS=--upgrade takes newer ones)
 
 tools:
 	@$(SETUP) venv requirements-dev.lock
+	@$(SETUP) torch
 
 parts: tools
 	@$(SETUP) bundle autoglm-phone-nano

@@ -3,6 +3,7 @@
 #
 #   setup.sh venv LOCK     the virtual environment, with what LOCK pins and this package
 #   setup.sh bundle ID     the files of a bundle of the catalogue, in the user's cache folder
+#   setup.sh torch         PyTorch, for the tests of the modules that need it
 #   setup.sh chromium      a Chromium for the tests of the page, where apt-get can be used
 #   setup.sh debootstrap   debootstrap for the tests of the container, likewise
 #
@@ -12,6 +13,7 @@ set -eu
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 VENV=${AUTOGLM_VENV:-$ROOT/.venv}
 PYTHON=$VENV/bin/python
+TORCH=2.13.0 # the version that is tested; pyproject.toml has the range that is taken
 INCOMPLETE=3 # exit status of `models where` when files are missing or damaged
 
 say() {
@@ -111,6 +113,16 @@ put_together() {
     fi
 }
 
+# Not in a lock: each platform has builds of its own for each kind of processor, and pip is set up to know which.
+get_torch() {
+    [ -x "$PYTHON" ] || fail "$PYTHON is missing; first: setup.sh venv requirements-dev.lock"
+    found=$("$PYTHON" -c 'import importlib.metadata as m; print(m.version("torch").split("+")[0])' 2>/dev/null) || found=
+    if [ "$found" != "$TORCH" ]; then
+        say "Installing PyTorch $TORCH for the tests (some hundred MB, gigabytes where pip takes a build for CUDA)"
+        pip install "torch==$TORCH" || fail "PyTorch could not be installed; pip says above why"
+    fi
+}
+
 get_from_apt() {
     package=$1
     lost=$2
@@ -136,7 +148,8 @@ get_debootstrap() {
 case ${1-} in
 venv) make_venv "${2:-requirements.lock}" ;;
 bundle) put_together "${2:-autoglm-phone-nano}" ;;
+torch) get_torch ;;
 chromium) get_chromium ;;
 debootstrap) get_debootstrap ;;
-*) fail "say what to set up: venv LOCK, bundle ID, chromium or debootstrap" ;;
+*) fail "say what to set up: venv LOCK, bundle ID, torch, chromium or debootstrap" ;;
 esac

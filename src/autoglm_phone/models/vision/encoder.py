@@ -1,0 +1,90 @@
+"""The vision encoder: pixels in, embeddings of the decoder's width out. Needs the extra `torch`.
+
+Blocking, and one picture at a time: the media process calls it off its event loop.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoglm_phone.models.vision.config import VisionConfig, from_checkpoint, from_gguf
+from autoglm_phone.models.vision.grid import PatchGrid, PixelBudget, fit
+from autoglm_phone.models.vision.preprocess import to_patches
+from autoglm_phone.models.vision.vit import VisionTransformer
+from autoglm_phone.models.vision.weight_map import checkpoint_map, gguf_map
+from autoglm_phone.weights.gguf_tensors import GgufTensors
+from autoglm_phone.weights.load import load_into
+from autoglm_phone.weights.name_map import Floats, NameMap
+from autoglm_phone.weights.tensor_map import GgufFloats
+
+
+class VisionEncoder:
+    """Holds the weights in `dtype` on `device`; float32 numbers come out whatever these are."""
+
+    def __init__(
+        self,
+        config: VisionConfig,
+        tensors: Mapping[str, Floats],
+        names: NameMap,
+        *,
+        budget: PixelBudget,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """tensors: of any file whose names `names` knows. Raises BundleError if they are not those of the config."""
+        self.config = config
+        self.budget = budget
+        self._dtype = dtype
+        self._device = device
+        with torch.device("meta"):  # no memory yet
+            self._network = VisionTransformer(config).eval()
+        load_into(self._network, tensors, names, dtype=dtype, device=device)
+
+    @classmethod
+    def of_gguf(
+        cls,
+        file: GgufTensors,
+        *,
+        budget: PixelBudget,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> "VisionEncoder":
+        """file: an mmproj. Raises BundleError if it holds no GLM-4.1V encoder, or not all of it."""
+        tensors = GgufFloats(file)
+        config = from_gguf(file.metadata, tensors.shape)
+        return cls(config, tensors, gguf_map(config.num_layers), budget=budget, dtype=dtype, device=device)
+
+    @classmethod
+    def of_checkpoint(
+        cls,
+        settings: Mapping[str, Any],
+        tensors: Mapping[str, Floats],
+        *,
+        budget: PixelBudget,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> "VisionEncoder":
+        """settings: the object in config.json. Raises BundleError if the encoder is not there, or not all of it."""
+        config = from_checkpoint(settings)
+        names = checkpoint_map(config.num_layers, tensors)
+        return cls(config, tensors, names, budget=budget, dtype=dtype, device=device)
+
+    def grid(self, width: int, height: int) -> PatchGrid:
+        """How a picture of this size will be seen. Raises InvalidRequest if it is too narrow."""
+        return fit(width, height, self.budget, merge=self.config.merge, patch_side=self.config.patch_side)
+
+    def num_tokens(self, width: int, height: int) -> int:
+        """Exactly as many as `encode` gives. Raises InvalidRequest if the picture is too narrow."""
+        return self.grid(width, height).num_tokens
+
+    def encode(self, pixels: NDArray[np.uint8]) -> Floats:
+        """pixels (height, width, 3) RGB -> (tokens, d_out), row by row. Raises InvalidRequest as `grid`."""
+        grid = self.grid(pixels.shape[1], pixels.shape[0])
+        patches = torch.from_numpy(to_patches(pixels, grid, self.config))
+        with torch.inference_mode():
+            embeddings = self._network(patches.to(self._device, self._dtype), grid)
+        out: Floats = embeddings.float().cpu().numpy()  # waits for the device: the numbers leave it here
+        return out
