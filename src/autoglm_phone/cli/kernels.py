@@ -73,6 +73,7 @@ def _table(tried: Tried) -> list[str]:
     """Tokens a second."""
     rows = [
         ("prompt", tried.wheel.prefill, tried.native.prefill),
+        ("behind 1,024", tried.wheel.prefill_behind, tried.native.prefill_behind),
         ("one stream", tried.wheel.decode_1, tried.native.decode_1),
         ("eight streams", tried.wheel.decode_8, tried.native.decode_8),
     ]

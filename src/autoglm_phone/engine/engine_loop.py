@@ -53,7 +53,7 @@ class EngineLoop:
         self._note_first_steps(planned, start_s)
         result = self._backend.step(planned.plan)
         seconds = time.monotonic() - start_s
-        self._chunk_policy.observe(planned.num_prefill, planned.num_decoding, seconds)
+        self._chunk_policy.observe(planned.num_prefill, planned.num_decoding, planned.depth, seconds)
         if (planned.num_prefill, planned.num_decoding) == (0, 1):
             self._costs.observe(1 + planned.num_drafts, seconds)
         return [self._timed(*pair) for pair in self._scheduler.commit(planned, result)]

@@ -26,13 +26,17 @@ MIN_SHARED = 16  # prompt tokens that must be saved for a request to wait for an
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """The plan and who takes part in it with how many positions, in order."""
+    """The plan and who takes part in it with how many positions, in order.
+
+    depth: how much of a prompt had been computed before this chunk of it, in the mean over prompts
+    """
 
     plan: StepPlan
     parts: tuple[tuple[Sequence, int], ...]
     num_prefill: int
     num_decoding: int
     num_drafts: int
+    depth: float
 
 
 class Scheduler:
@@ -90,7 +94,9 @@ class Scheduler:
     def plan(self) -> PlannedStep:
         """Choose what the next step computes; empty while all that is left waits for its grammar."""
         self._admit()
-        budget = self._chunk_policy.size(sum(sequence.is_decoding for sequence in self._running))
+        reading = [sequence.num_computed for sequence in self._running if not sequence.is_decoding]
+        depth = sum(reading) / len(reading) if reading else 0.0
+        budget = self._chunk_policy.size(len(self._running) - len(reading), depth)
         parts = self._decode_parts(budget)
         parts += self._prefill_parts(budget - sum(count - 1 for _, count in parts))
         # Somebody's room may have been taken from a sequence that had already been given a part.
@@ -99,7 +105,7 @@ class Scheduler:
         num_decoding = sum(sequence.is_decoding for sequence, _ in parts)
         items: list[StepItem] = [item for sequence, count in parts for item in sequence.items(count)]
         num_prefill = sum(count for _, count in parts) - num_decoding
-        return PlannedStep(StepPlan(tuple(items)), tuple(parts), num_prefill, num_decoding, num_drafts)
+        return PlannedStep(StepPlan(tuple(items)), tuple(parts), num_prefill, num_decoding, num_drafts, depth)
 
     def commit(self, planned: PlannedStep, result: StepResult) -> list[tuple[RequestId, TokenEvent]]:
         """Take the drawn tokens: events for those that got one or ended. These leave their prefix cached."""

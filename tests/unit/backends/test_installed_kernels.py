@@ -15,7 +15,7 @@ from autoglm_phone.core.ids import Digest
 from autoglm_phone.weights.verified import hash_file
 
 DECODER = Digest("d" * 64)
-SLOW, FAST = Speed(100.0, 30.0, 60.0), Speed(400.0, 29.0, 150.0)
+SLOW, FAST = Speed(100.0, 60.0, 30.0, 60.0), Speed(400.0, 150.0, 29.0, 150.0)
 
 
 def kernels(home: Path, model: str = "A CPU", flags: str = "avx2 avx512_vnni") -> NativeKernels:

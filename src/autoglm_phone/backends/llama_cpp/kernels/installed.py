@@ -18,9 +18,10 @@ PLUGIN, RECORD = "libggml-cpu.so", "kernels.json"
 
 
 class Speed(msgspec.Struct, frozen=True):
-    """Tokens a second: of a prompt in one step, of one stream, of eight together."""
+    """Tokens a second: of a prompt in one step, of a chunk behind a long one, of one stream, of eight together."""
 
     prefill: float
+    prefill_behind: float
     decode_1: float
     decode_8: float
 
@@ -33,9 +34,10 @@ class Tried(msgspec.Struct, frozen=True):
 
     @property
     def is_faster(self) -> bool:
-        """In the mean of the three ratios."""
+        """In the mean of the four ratios."""
         ratios = (
             self.native.prefill / self.wheel.prefill,
+            self.native.prefill_behind / self.wheel.prefill_behind,
             self.native.decode_1 / self.wheel.decode_1,
             self.native.decode_8 / self.wheel.decode_8,
         )

@@ -28,6 +28,7 @@ from autoglm_phone.core.request import Request, SamplingParams
 MODULE = "autoglm_phone.backends.llama_cpp.kernels.trial"
 TIMEOUT_S = 600
 PROMPT, STREAMS, ROUNDS, STEPS = 128, 8, 3, 12
+BEHIND, CHUNK = 1024, 40  # a chunk of a long prompt: most of its time is attention
 
 # What kernels may differ by. The wheel's own logits move by 0.33 (0.5B) and 0.52 (1.5B) with the width of a batch.
 MAX_DIFFERENCE, MAX_MEAN_DIFFERENCE = 1.5, 0.15
@@ -83,7 +84,9 @@ def main() -> None:
     library = LlamaLibrary(plugin)
     if plugin is not None and not library.has_native_kernels:
         raise SetupError(f"{plugin} cannot be loaded: {library.last_warning}")
-    config = LlamaCppConfig(gguf, kv_tokens=2048, max_slots=STREAMS, max_step_tokens=PROMPT + STREAMS, threads=threads)
+    config = LlamaCppConfig(
+        gguf, kv_tokens=2 * BEHIND, max_slots=STREAMS, max_step_tokens=PROMPT + STREAMS, threads=threads
+    )
     backend = LlamaCppBackend(config, library)
     _start(backend)
     tokens = _tokens(backend.vocab_size)
@@ -94,7 +97,7 @@ def main() -> None:
 
 def _tokens(vocab_size: int) -> tuple[TokenId, ...]:
     """Some that every run draws alike; the first of a vocabulary, so that they are text and no control tokens."""
-    drawn = np.random.default_rng(0).integers(vocab_size // 100, vocab_size // 4, PROMPT + STREAMS + STEPS)
+    drawn = np.random.default_rng(0).integers(vocab_size // 100, vocab_size // 4, BEHIND + CHUNK + STREAMS)
     return tuple(TokenId(int(token)) for token in drawn)
 
 
@@ -114,7 +117,19 @@ def _logits(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> Iterator[N
             backend.step(StepPlan((_item(slot, 0, tokens[slot : slot + 20]),)))
         backend.step(StepPlan(tuple(_item(slot, 20, (tokens[slot + 20],), is_output=True) for slot in range(width))))
         yield from (backend.logits(index).copy() for index in range(width))
+    _fill(backend, tokens)
+    for length in (CHUNK, 7):  # attention in tiles, and without
+        backend.trim(SlotId(0), BEHIND)
+        backend.step(StepPlan((_item(0, BEHIND, tokens[BEHIND : BEHIND + length], is_output=True),)))
+        yield backend.logits(length - 1).copy()
     _empty(backend)
+
+
+def _fill(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> None:
+    """The long prompt, in slot 0."""
+    _empty(backend)
+    for start in range(0, BEHIND, PROMPT):
+        backend.step(StepPlan((_item(0, start, tokens[start : start + PROMPT]),)))
 
 
 def _speed(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> Speed:
@@ -132,13 +147,23 @@ def _speed(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> Speed:
 
         return steps
 
-    return Speed(*(_median_rate(backend, work) for work in (prefill, decode(1), decode(STREAMS))))
+    def prefill_behind() -> int:
+        backend.step(StepPlan((_item(0, BEHIND, tokens[BEHIND : BEHIND + CHUNK]),)))
+        return CHUNK
+
+    def empty() -> None:
+        _empty(backend)
+
+    fast, one, eight = (_median_rate(empty, work) for work in (prefill, decode(1), decode(STREAMS)))
+    _fill(backend, tokens)
+    behind = _median_rate(lambda: backend.trim(SlotId(0), BEHIND), prefill_behind)
+    return Speed(fast, behind, one, eight)
 
 
-def _median_rate(backend: LlamaCppBackend, work: Callable[[], int]) -> float:
+def _median_rate(before: Callable[[], None], work: Callable[[], int]) -> float:
     rates = []
     for _ in range(ROUNDS):
-        _empty(backend)
+        before()
         start_s = time.perf_counter()
         num_tokens = work()
         rates.append(num_tokens / (time.perf_counter() - start_s))
