@@ -73,5 +73,6 @@ def test_a_line_that_falls_below_nothing_at_the_start_is_not_believed_there() ->
     for depth in (2000, 1000) * 10:
         costs.observe(0.01 if depth == 2000 else 0.001, depth)
     shallow, deep = costs.token_s(0), costs.token_s(4000)
-    assert shallow is not None and deep is not None
+    assert shallow is not None
+    assert deep is not None
     assert 0.001 < shallow < 0.01 < deep
