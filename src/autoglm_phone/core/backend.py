@@ -12,15 +12,18 @@ from autoglm_phone.core.request import Request, TokenLogprobs
 
 @dataclass(frozen=True, eq=False)
 class StepItem:
-    """A run of consecutive positions of one slot.
+    """A run of consecutive cells of one slot.
 
-    start        position of the first token; the slot holds exactly `start` tokens before the step
+    start        the slot holds exactly so many cells before the step
     tokens       what stands there; not read where embeddings are given
     embeddings   (len(tokens), C) float32, or None for tokens
     sample_for   the request that wants a token drawn after the last position that is no guess, or None
     max_sampled  most tokens to give for it: the drawn one, those that its grammar forces behind it, and what is drawn
                  behind guesses that came true
     num_drafts   how many of the last tokens are guesses; whether they were right or not, the slot holds them then
+    lag          how far positions lie behind cells here, because pictures before have more tokens than positions
+    positions    (len(tokens), 3) int32: time, row and column of a picture's embeddings; None: one after the other from
+                 `position` on
     """
 
     slot: SlotId
@@ -30,6 +33,12 @@ class StepItem:
     sample_for: RequestId | None = None
     max_sampled: int = 1
     num_drafts: int = 0
+    lag: int = 0
+    positions: NDArray[np.int32] | None = None
+
+    @property
+    def position(self) -> int:
+        return self.start - self.lag
 
     @property
     def drafts(self) -> tuple[TokenId, ...]:
@@ -67,16 +76,18 @@ class StepResult:
 class Backend(Protocol):
     """Computes steps over its own KV cache; knows slots and positions, not requests' lives.
 
+    A slot is cut before or behind a picture, never in it, so a position says where.
+
     Not thread-safe: one owner calls it. Every method may raise StepFailed.
     """
 
     def step(self, plan: StepPlan) -> StepResult: ...
 
-    def copy_prefix(self, source: SlotId, target: SlotId, num_tokens: int) -> None:
-        """Make the first num_tokens of source also the content of the empty target; shares cells."""
+    def copy_prefix(self, source: SlotId, target: SlotId, end: int) -> None:
+        """Make what source holds before position `end` also the content of the empty target; shares cells."""
 
-    def trim(self, slot: SlotId, num_tokens: int) -> None:
-        """Keep the first num_tokens of the slot and free the rest; 0 empties it."""
+    def trim(self, slot: SlotId, end: int) -> None:
+        """Keep what the slot holds before position `end` and free the rest; 0 empties it."""
 
     def save(self, slot: SlotId) -> bytes | bytearray:
         """The slot's whole KV state, to be given to `restore`; the slot keeps it."""

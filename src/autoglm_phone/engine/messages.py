@@ -6,24 +6,42 @@ import msgspec
 import numpy as np
 
 from autoglm_phone.core.ids import Digest, RequestId, TokenId
-from autoglm_phone.core.prompt import EmbedSpan, Prompt
+from autoglm_phone.core.prompt import EmbedSpan, Grid, Prompt
 from autoglm_phone.core.request import Client, EngineState, EngineStatus, Request, SamplingParams, TokenEvent
 
 
-class WireSpan(msgspec.Struct, frozen=True):
-    """An EmbedSpan; data is (num_tokens, width) float32 in C order."""
+class Media(msgspec.Struct, tag=True, frozen=True):
+    """An EmbedSpan of the request that is submitted next: megabytes, so each has a frame of its own.
 
+    data is (num_tokens, width) float32 in C order.
+    """
+
+    id: RequestId
     start: int
     width: int
-    data: bytes
+    data: memoryview
     media_digest: Digest
     module_digest: Digest
+    grid: Grid | None
+
+    @classmethod
+    def of(cls, request_id: RequestId, span: EmbedSpan) -> Self:
+        rows = np.ascontiguousarray(span.embeddings, dtype=np.float32)
+        return cls(
+            request_id, span.start, rows.shape[1], rows.data.cast("B"), span.media_digest, span.module_digest, span.grid
+        )
+
+    def to_span(self) -> EmbedSpan:
+        """Its rows lie in the frame that it was decoded from."""
+        rows = np.frombuffer(self.data, dtype=np.float32).reshape(-1, self.width)
+        return EmbedSpan(self.start, rows, self.media_digest, self.module_digest, self.grid)
 
 
 class Submit(msgspec.Struct, tag=True, frozen=True):
+    """A request; the embeddings in its prompt came before."""
+
     id: RequestId
     tokens: list[TokenId]
-    embeds: list[WireSpan]
     sampling: SamplingParams
     max_tokens: int
     stop_tokens: list[TokenId]
@@ -33,37 +51,21 @@ class Submit(msgspec.Struct, tag=True, frozen=True):
 
     @classmethod
     def of(cls, request: Request) -> Self:
-        embeds = [
-            WireSpan(s.start, s.embeddings.shape[1], s.embeddings.tobytes(), s.media_digest, s.module_digest)
-            for s in request.prompt.embeds
-        ]
-        tokens, stop_tokens = list(request.prompt.tokens), sorted(request.stop_tokens)
         return cls(
             request.id,
-            tokens,
-            embeds,
+            list(request.prompt.tokens),
             request.sampling,
             request.max_tokens,
-            stop_tokens,
+            sorted(request.stop_tokens),
             request.grammar,
             request.top_logprobs,
             request.client,
         )
 
-    def to_request(self) -> Request:
-        embeds = tuple(
-            EmbedSpan(
-                span.start,
-                np.frombuffer(span.data, dtype=np.float32).reshape(-1, span.width),
-                span.media_digest,
-                span.module_digest,
-            )
-            for span in self.embeds
-        )
-        prompt = Prompt(tuple(self.tokens), embeds)
+    def to_request(self, embeds: tuple[EmbedSpan, ...]) -> Request:
         return Request(
             self.id,
-            prompt,
+            Prompt(tuple(self.tokens), embeds),
             self.sampling,
             self.max_tokens,
             frozenset(self.stop_tokens),
@@ -109,7 +111,7 @@ class Events(msgspec.Struct, tag=True, frozen=True):
     load: EngineLoad | None
 
 
-ToWorker = Submit | Abort
+ToWorker = Media | Submit | Abort
 FromWorker = EngineFacts | Events
 
 encode = msgspec.msgpack.Encoder().encode

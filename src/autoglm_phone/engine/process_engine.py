@@ -9,7 +9,16 @@ from autoglm_phone.core.errors import NotReady, WorkerDied
 from autoglm_phone.core.ids import RequestId
 from autoglm_phone.core.request import EngineStatus, Request, TokenEvent
 from autoglm_phone.engine.config import EngineConfig
-from autoglm_phone.engine.messages import Abort, EngineFacts, EngineLoad, Events, Submit, decode_from_worker, encode
+from autoglm_phone.engine.messages import (
+    Abort,
+    EngineFacts,
+    EngineLoad,
+    Events,
+    Media,
+    Submit,
+    decode_from_worker,
+    encode,
+)
 from autoglm_phone.engine.open_requests import OpenRequests
 from autoglm_phone.ipc.process import ProcessOptions, SupervisedProcess
 
@@ -60,6 +69,8 @@ class ProcessEngine:
                 yield event
 
     def _submit(self, request: Request) -> None:
+        for span in request.prompt.embeds:
+            self._process.send(encode(Media.of(request.id, span)))
         self._process.send(encode(Submit.of(request)))
 
     def _abort(self, request_id: RequestId) -> None:

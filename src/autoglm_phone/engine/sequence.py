@@ -1,6 +1,6 @@
 """Sequence: one running request, from the inbox to its last token."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
 
 import numpy as np
@@ -45,9 +45,7 @@ class Sequence:
         self._keys[: len(prompt)] = prompt.tokens
         for span in prompt.embeds:
             self._keys[span.start : span.start + len(span.embeddings)] = UNDER_EMBEDDING
-        self._media = tuple(
-            MediaKey(span.start, len(span.embeddings), span.media_digest, span.module_digest) for span in prompt.embeds
-        )
+        self._media = tuple(map(MediaKey.of, prompt.embeds))
 
     def __len__(self) -> int:
         return len(self.request.prompt) + self.num_generated
@@ -69,21 +67,24 @@ class Sequence:
         """The next `count` positions as step items, split where tokens and embeddings meet."""
         assert self.slot is not None
         start, end = self.num_computed, self.num_computed + count
-        edges = {start, end} | {edge for key in self._media for edge in (key.start, key.start + key.length)}
+        edges = {start, end} | {edge for key in self._media for edge in (key.start, key.end)}
         cuts = sorted(edge for edge in edges if start <= edge <= end)
         return [self._item(self.slot, low, high) for low, high in pairwise(cuts)]
 
     def _item(self, slot: SlotId, low: int, high: int) -> StepItem:
         num_drafts = self.num_drafts if high == len(self) else 0
         tokens = tuple(TokenId(int(key)) for key in self._keys[low : high + num_drafts])
-        embeddings = None
+        lag = sum(key.lag for key in self._media if key.end <= low)
+        item = StepItem(slot, low, tokens, lag=lag)
         for span in self.request.prompt.embeds:
-            if span.start <= low < span.start + len(span.embeddings):
-                embeddings = span.embeddings[low - span.start : high - span.start]
+            first, end = low - span.start, high - span.start
+            if 0 <= first < len(span.embeddings):
+                positions = span.grid.positions(span.start - lag, first, end) if span.grid is not None else None
+                item = replace(item, embeddings=span.embeddings[first:end], positions=positions)
         if high < len(self):
-            return StepItem(slot, low, tokens, embeddings)
+            return item
         most = min(MAX_JUMP, self.request.max_tokens - self.num_generated) if self.speculates else 1
-        return StepItem(slot, low, tokens, embeddings, self.request.id, most, num_drafts)
+        return replace(item, sample_for=self.request.id, max_sampled=most, num_drafts=num_drafts)
 
     def propose(self, most: int, costs: StepCosts) -> int:
         """Put guesses behind the text, at most that many; tells how many there are. A stop token is never guessed."""

@@ -3,7 +3,7 @@
 from typing import Protocol, assert_never
 
 from autoglm_phone.engine.engine_loop import GRAMMAR_POLL_S, EngineLoop
-from autoglm_phone.engine.messages import Abort, Events, Submit, decode_to_worker, encode
+from autoglm_phone.engine.messages import Abort, Events, Media, Submit, decode_to_worker, encode
 
 
 class Channel(Protocol):
@@ -18,6 +18,7 @@ class Channel(Protocol):
 
 def serve(channel: Channel, loop: EngineLoop) -> None:
     """Run until the parent closes. A failed step raises: the process ends and its supervisor starts another."""
+    inbox = _Inbox(loop)
     while True:
         if not loop.has_work:
             loop.check_invariants()
@@ -26,7 +27,7 @@ def serve(channel: Channel, loop: EngineLoop) -> None:
             channel.wait(GRAMMAR_POLL_S)
         frames = channel.receive_ready()
         for frame in frames:
-            _handle(frame, loop)
+            inbox.take(frame)
         if channel.is_closed:
             return
         events = loop.step() if loop.has_work else []
@@ -36,12 +37,24 @@ def serve(channel: Channel, loop: EngineLoop) -> None:
             channel.send(encode(Events(events, loop.load() if has_changed else None)))
 
 
-def _handle(frame: bytes, loop: EngineLoop) -> None:
-    message = decode_to_worker(frame)
-    match message:
-        case Submit():
-            loop.submit(message.to_request())
-        case Abort():
-            loop.abort(message.id)
-        case _:
-            assert_never(message)
+class _Inbox:
+    """Puts requests together with their embeddings, which come right before them."""
+
+    def __init__(self, loop: EngineLoop) -> None:
+        self._loop = loop
+        self._media: list[Media] = []
+
+    def take(self, frame: bytes) -> None:
+        message = decode_to_worker(frame)
+        # What another request's are left of was never submitted: the door could not send all of it.
+        self._media = [one for one in self._media if one.id == message.id]
+        match message:
+            case Media():
+                self._media.append(message)
+            case Submit():
+                media, self._media = self._media, []
+                self._loop.submit(message.to_request(tuple(one.to_span() for one in media)))
+            case Abort():
+                self._loop.abort(message.id)
+            case _:
+                assert_never(message)

@@ -12,6 +12,7 @@ from collections import deque
 
 _LENGTH = struct.Struct("<I")
 _CHUNK_BYTES = 1 << 18
+_REST_WAIT_S = 0.01  # between two pieces of a frame; the other end writes on within a millisecond unless it is busy
 
 MAX_FRAME_BYTES = 256 << 20
 
@@ -89,8 +90,12 @@ class FrameSocket:
         return self._frames.popleft() if self._frames else None
 
     def receive_ready(self) -> list[bytes]:
-        """Every frame that is there now, without waiting. Look at `is_closed` when it is empty."""
-        while not self._has_ended and self._read(flags=socket.MSG_DONTWAIT):
+        """Every frame that is there now. Look at `is_closed` when it is empty.
+
+        The rest of a frame that has begun is waited for a moment: a socket holds 200 kB, and a picture's embeddings are
+        13 MB.
+        """
+        while not self._has_ended and (self._read(flags=socket.MSG_DONTWAIT) or self._is_rest_coming()):
             pass
         frames = list(self._frames)
         self._frames.clear()
@@ -101,6 +106,9 @@ class FrameSocket:
         if self._frames or self._has_ended:
             return True
         return bool(self._poll.poll(None if timeout_s is None else timeout_s * 1000))
+
+    def _is_rest_coming(self) -> bool:
+        return self._decoder.is_mid_frame and bool(self._poll.poll(_REST_WAIT_S * 1000))
 
     def close(self) -> None:
         self._has_ended = True

@@ -1,11 +1,13 @@
 import numpy as np
 
 from autoglm_phone.core.ids import Digest, RequestId, TokenId
-from autoglm_phone.core.prompt import EmbedSpan, Prompt
+from autoglm_phone.core.prompt import EmbedSpan, Grid, Prompt
 from autoglm_phone.core.request import Client, Request, SamplingParams, TokenEvent, TokenLogprobs
+from autoglm_phone.engine.kv.content import MediaKey
 from autoglm_phone.engine.messages import (
     EngineLoad,
     Events,
+    Media,
     Submit,
     decode_from_worker,
     decode_to_worker,
@@ -14,9 +16,12 @@ from autoglm_phone.engine.messages import (
 
 
 def sent(request: Request) -> Request:
-    message = decode_to_worker(encode(Submit.of(request)))
+    frames = [
+        encode(message) for message in (*(Media.of(request.id, s) for s in request.prompt.embeds), Submit.of(request))
+    ]
+    *media, message = map(decode_to_worker, frames)
     assert isinstance(message, Submit)
-    return message.to_request()
+    return message.to_request(tuple(one.to_span() for one in media if isinstance(one, Media)))
 
 
 def test_a_request_arrives_as_it_was() -> None:
@@ -31,11 +36,14 @@ def test_a_request_arrives_as_it_was() -> None:
 
 
 def test_embeddings_arrive_in_their_place() -> None:
-    span = EmbedSpan(1, np.arange(6, dtype=np.float32).reshape(3, 2), Digest("medium"), Digest("module"))
-    prompt = Prompt(tuple(TokenId(0) for _ in range(5)), (span,))
-    [arrived] = sent(Request(RequestId("r"), prompt, SamplingParams(), 1)).prompt.embeds
-    assert (arrived.embeddings == span.embeddings).all()
-    assert (arrived.start, arrived.media_digest, arrived.module_digest) == (1, "medium", "module")
+    rows = np.arange(16, dtype=np.float32).reshape(4, 4)
+    sound = EmbedSpan(1, rows[:, :2], Digest("medium"), Digest("module"))  # not in one piece of memory
+    picture = EmbedSpan(5, rows, Digest("other"), Digest("module"), Grid(2, 2))
+    prompt = Prompt(tuple(TokenId(0) for _ in range(9)), (sound, picture))
+    arrived = sent(Request(RequestId("r"), prompt, SamplingParams(), 1)).prompt.embeds
+    for one, span in zip(arrived, (sound, picture), strict=True):
+        assert (one.embeddings == span.embeddings).all()
+        assert MediaKey.of(one) == MediaKey.of(span)
 
 
 def test_events_arrive_with_logprobs_and_errors() -> None:

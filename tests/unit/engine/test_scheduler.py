@@ -13,7 +13,7 @@ from llguidance import LLMatcher
 from autoglm_phone.backends.fake.backend import Choose, FakeBackend, Values, choose_by_hash
 from autoglm_phone.core.backend import StepPlan, StepResult
 from autoglm_phone.core.ids import Digest, RequestId, TokenId
-from autoglm_phone.core.prompt import EmbedSpan, Prompt
+from autoglm_phone.core.prompt import EmbedSpan, Grid, Prompt
 from autoglm_phone.core.request import FinishReason, Request, SamplingParams, TokenEvent, TokenLogprobs
 from autoglm_phone.engine.chunk_policy import ChunkPolicy
 from autoglm_phone.engine.config import EngineConfig
@@ -115,20 +115,25 @@ def alone(request: Request) -> list[TokenId]:
     return rig.texts[request.id]
 
 
-def media_span(start: int, length: int, number: int) -> EmbedSpan:
+def media_span(start: int, length: int, number: int, grid: Grid | None = None) -> EmbedSpan:
     rows = np.full((length, 2), number, dtype=np.float32)
-    return EmbedSpan(start, rows, Digest(f"media {number}"), Digest("module"))
+    return EmbedSpan(start, rows, Digest(f"media {number}"), Digest("module"), grid)
 
 
 @st.composite
 def prompts(draw: st.DrawFn, longest: int = 25) -> Prompt:
-    """Few distinct tokens, so that prefixes often agree; sometimes a medium among them."""
+    """Few distinct tokens, so that prefixes often agree; sometimes sounds and pictures among them."""
     tokens = draw(st.lists(st.integers(1, 2), min_size=1, max_size=longest))
-    embeds: tuple[EmbedSpan, ...] = ()
-    if len(tokens) > 6 and draw(st.booleans()):
-        start = draw(st.integers(0, len(tokens) - 4))
-        embeds = (media_span(start, 3, draw(st.integers(1, 2))),)
-    return Prompt(tuple(TokenId(token) for token in tokens), embeds)
+    embeds: list[EmbedSpan] = []
+    start = draw(st.integers(0, 4))
+    while len(embeds) < 2 and draw(st.booleans()):
+        grid = draw(st.sampled_from((None, Grid(2, 3), Grid(3, 1), Grid(2, 2))))
+        length = 3 if grid is None else grid.num_tokens
+        if start + length >= len(tokens):
+            break
+        embeds.append(media_span(start, length, draw(st.integers(1, 2)), grid))
+        start += length + draw(st.integers(0, 4))
+    return Prompt(tuple(TokenId(token) for token in tokens), tuple(embeds))
 
 
 samplings = st.one_of(st.just(GREEDY), st.builds(SamplingParams, seed=st.integers(0, 2)))
@@ -228,6 +233,22 @@ def test_another_medium_at_the_same_place_is_not_a_hit() -> None:
         rig.run()
     assert rig.cached[RequestId("same")] == 11
     assert rig.cached[RequestId("other")] == 4
+
+
+def test_text_behind_a_picture_goes_on_where_its_largest_side_ends() -> None:
+    rig = Rig(small_config())
+    prompt = Prompt(tokens(*range(1, 13)), (media_span(2, 6, 1, Grid(2, 3)), media_span(9, 2, 2, Grid(1, 2))))
+    rig.add(make_request("pictures", prompt, 2))
+    fed: list[list[int]] = []
+    while rig.scheduler.has_work:
+        planned = rig.scheduler.plan()
+        for item in planned.plan.items:
+            plain = [[item.position + at] * 3 for at in range(len(item.tokens))]
+            fed += plain if item.positions is None else item.positions.tolist()
+        rig.scheduler.commit(planned, rig.backend.step(planned.plan))
+    first = [[2, 2, 2], [2, 2, 3], [2, 2, 4], [2, 3, 2], [2, 3, 3], [2, 3, 4]]
+    second = [[6, 6, 6], [6, 6, 7]]
+    assert fed == [[0] * 3, [1] * 3, *first, [5] * 3, *second, [8] * 3, [9] * 3]
 
 
 def test_running_streams_go_on_while_a_long_prompt_is_read() -> None:

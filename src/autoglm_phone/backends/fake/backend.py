@@ -1,7 +1,7 @@
 """FakeBackend: a deterministic backend without a model, for tests and docs.
 
-Its answer depends on every position that it was fed, so a wrong cache, a wrong position or a mixed-up slot changes
-the text. It checks what it is told: a step must continue its slot, and cells are counted, shared ones once.
+Its answer depends on everything that it was fed, so a wrong cache or a mixed-up slot changes the text. It checks what
+it is told: a step must continue its slot in cells and in positions, and cells are counted, shared ones once.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from autoglm_phone.core.ids import RequestId, SlotId, TokenId
 from autoglm_phone.core.request import Request, SamplingParams, TokenLogprobs
 
 Values = Sequence[str]
-"""What stands at each position of a slot: the token's number, or the hash of an embedding."""
+"""What stands in each cell of a slot: the token's number, or the hash of an embedding and of its place in a picture."""
 
 Choose = Callable[[Values, SamplingParams], TokenId]
 
@@ -44,9 +44,14 @@ def choose_by_hash(vocab_size: int) -> Choose:
 
 @dataclass(frozen=True, eq=False)
 class _Cell:
-    """One position; slots that share a prefix hold the same objects."""
+    """One cell; slots that share a prefix hold the same objects.
+
+    time: its position. end: one more than the largest coordinate so far, where text goes on.
+    """
 
     value: str
+    time: int
+    end: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,13 +112,10 @@ class FakeBackend:
     def _fill(self, item: StepItem) -> None:
         slot = self._slots[item.slot]
         if len(slot) != item.start:
-            raise StepFailed(f"slot {item.slot} holds {len(slot)} positions, the step starts at {item.start}")
-        if item.embeddings is None:
-            values = [str(token) for token in item.tokens]
-        else:
-            values = [hashlib.sha256(row.tobytes()).hexdigest() for row in item.embeddings]
-        slot += [_Cell(value) for value in values]
-        self.num_computed += len(values)
+            raise StepFailed(f"slot {item.slot} holds {len(slot)} cells, the step starts at {item.start}")
+        self.num_computed += len(item.tokens)
+        for offset in range(len(item.tokens)):
+            slot.append(_cell_behind(slot[-1] if slot else _Cell("", -1, 0), item, offset))
         if self.num_used_cells > self._kv_tokens:
             raise StepFailed(f"{self.num_used_cells} cells are needed, there are {self._kv_tokens}")
 
@@ -121,21 +123,27 @@ class FakeBackend:
     def num_used_cells(self) -> int:
         return len({id(cell) for slot in self._slots for cell in slot})
 
-    def copy_prefix(self, source: SlotId, target: SlotId, num_tokens: int) -> None:
-        if self._slots[target] or num_tokens > len(self._slots[source]):
-            raise StepFailed(f"cannot copy {num_tokens} positions from slot {source} to slot {target}")
-        self._slots[target] = self._slots[source][:num_tokens]
+    def copy_prefix(self, source: SlotId, target: SlotId, end: int) -> None:
+        if self._slots[target] or not self._slots[source] or end > self._slots[source][-1].end:
+            raise StepFailed(f"cannot copy from slot {source} to slot {target} up to position {end}")
+        self._slots[target] = _before(self._slots[source], end)
 
-    def trim(self, slot: SlotId, num_tokens: int) -> None:
-        del self._slots[slot][num_tokens:]
+    def trim(self, slot: SlotId, end: int) -> None:
+        self._slots[slot] = _before(self._slots[slot], end)
 
     def save(self, slot: SlotId) -> bytes:
-        return json.dumps([cell.value for cell in self._slots[slot]]).encode()
+        """A number for a token that stands where its index says, else value, position and where text goes on."""
+        cells = self._slots[slot]
+        is_plain = all(cell.time == index and cell.end == index + 1 for index, cell in enumerate(cells))
+        state = [cell.value if is_plain else (cell.value, cell.time, cell.end) for cell in cells]
+        return json.dumps(state).encode()
 
     def restore(self, slot: SlotId, state: bytes | bytearray) -> None:
         if self._slots[slot]:
             raise StepFailed(f"slot {slot} is not empty")
-        self._slots[slot] = [_Cell(value) for value in json.loads(state)]
+        saved = json.loads(state)
+        cells = [(cell, at, at + 1) if isinstance(cell, str) else cell for at, cell in enumerate(saved)]
+        self._slots[slot] = [_Cell(*cell) for cell in cells]
 
     def start_sampling(self, request: Request) -> None:
         grammar = self._grammars.follow(request.grammar, request.stop_tokens) if request.grammar else None
@@ -157,6 +165,26 @@ class FakeBackend:
     def close(self) -> None:
         self._grammars.close()
         self._slots.clear()
+
+
+def _cell_behind(last: _Cell, item: StepItem, offset: int) -> _Cell:
+    """What an item puts behind the last cell; text and pictures begin where the text before them goes on."""
+    place = [item.position + offset] * 3 if item.positions is None else item.positions[offset].tolist()
+    is_in_picture = item.positions is not None and place[0] == last.time
+    if not is_in_picture and place != [last.end] * 3:
+        raise StepFailed(f"a step is at position {place}, slot {item.slot} goes on at {last.end}")
+    value = str(item.tokens[offset])
+    if item.embeddings is not None:
+        value = hashlib.sha256(f"{place}".encode() + item.embeddings[offset].tobytes()).hexdigest()
+    return _Cell(value, place[0], max(last.end, 1 + max(place)))
+
+
+def _before(cells: list[_Cell], end: int) -> list[_Cell]:
+    """Those before position `end`, which lies before or behind a picture, never in it."""
+    kept = [cell for cell in cells if cell.time < end]
+    if kept and kept[-1].end > end:
+        raise StepFailed(f"position {end} is inside a picture")
+    return kept
 
 
 def made_up_logprobs(token: TokenId, num_top: int) -> TokenLogprobs:

@@ -39,7 +39,7 @@ class LlamaCppBackend:
         self.context = self._make_context()
         self._memory = self._lib.llama_get_memory(self.context)
         self._batch = self._lib.llama_batch_ext_init(self.context)
-        self._position = self._ffi.new("llama_pos[4]")  # M-RoPE would read all four
+        self._position = self._ffi.new("llama_pos[4]")  # time, row, column, and one that stays 0
 
     def _load_model(self) -> Any:
         params = self._lib.llama_model_default_params()
@@ -110,14 +110,16 @@ class LlamaCppBackend:
     def _add(self, item: StepItem) -> list[int]:
         """Put one item into the batch; gives the batch indices that have logits: its last position and guesses."""
         indices = []
+        positions = item.positions.tolist() if item.positions is not None else None
         for offset, token in enumerate(item.tokens):
             if item.embeddings is None:
                 index = self._lib.llama_batch_ext_add_token(self._batch, item.slot, token)
             else:
                 index = self._lib.llama_batch_ext_add_embd(self._batch, item.slot, self._embd(item.embeddings[offset]))
             if index < 0:
-                raise StepFailed(f"llama.cpp refuses position {item.start + offset} of slot {item.slot}: code {index}")
-            self._position[0] = item.start + offset
+                raise StepFailed(f"llama.cpp refuses cell {item.start + offset} of slot {item.slot}: code {index}")
+            # Of a token llama.cpp reads the first and repeats it; of an embedding, all four where there is M-RoPE.
+            self._position[0:3] = [item.position + offset] * 3 if positions is None else positions[offset]
             self._lib.llama_batch_ext_set_pos(self._batch, index, self._position)
             indices.append(index)
         if item.sample_for is None:
@@ -140,12 +142,12 @@ class LlamaCppBackend:
             raise StepFailed(f"llama.cpp has no logits for batch entry {output_index}")
         return np.frombuffer(self._ffi.buffer(row, self._vocab_size * 4), dtype=np.float32)
 
-    def copy_prefix(self, source: SlotId, target: SlotId, num_tokens: int) -> None:
-        self._lib.llama_memory_seq_cp(self._memory, source, target, 0, num_tokens)
+    def copy_prefix(self, source: SlotId, target: SlotId, end: int) -> None:
+        self._lib.llama_memory_seq_cp(self._memory, source, target, 0, end)
 
-    def trim(self, slot: SlotId, num_tokens: int) -> None:
-        if not self._lib.llama_memory_seq_rm(self._memory, slot, num_tokens, END):
-            raise StepFailed(f"llama.cpp cannot trim slot {slot} to {num_tokens} tokens")
+    def trim(self, slot: SlotId, end: int) -> None:
+        if not self._lib.llama_memory_seq_rm(self._memory, slot, end, END):
+            raise StepFailed(f"llama.cpp cannot trim slot {slot} at position {end}")
 
     def save(self, slot: SlotId) -> bytearray:
         size = self._lib.llama_state_seq_get_size(self.context, slot)

@@ -23,8 +23,8 @@ MIN_RESTORE_GAIN = 16
 class KVStore(Protocol):
     """The part of a backend that moves KV; see core.backend.Backend."""
 
-    def copy_prefix(self, source: SlotId, target: SlotId, num_tokens: int) -> None: ...
-    def trim(self, slot: SlotId, num_tokens: int) -> None: ...
+    def copy_prefix(self, source: SlotId, target: SlotId, end: int) -> None: ...
+    def trim(self, slot: SlotId, end: int) -> None: ...
     def save(self, slot: SlotId) -> bytes | bytearray: ...
     def restore(self, slot: SlotId, state: bytes | bytearray) -> None: ...
 
@@ -96,7 +96,7 @@ class SlotKV:
             return source, hit
         self._slots.move_to_end(source)  # it was useful; and _open must not choose it as a victim
         target = self._open(owner, keep=source)
-        self._store.copy_prefix(source, target, hit)
+        self._store.copy_prefix(source, target, hit - slot.content.lag_at(hit))
         self._pool.share(slot.cells[:hit])
         self._slots[target].cells = slot.cells[:hit].copy()
         self._slots[target].content = slot.content.first(hit)
@@ -226,7 +226,7 @@ class SlotKV:
     def _trim(self, slot_id: SlotId, length: int) -> None:
         slot = self._slots[slot_id]
         if length < len(slot.content):
-            self._store.trim(slot_id, length)
+            self._store.trim(slot_id, length - slot.content.lag_at(length))
             self._pool.release(slot.cells[length:])
             slot.cells, slot.content = slot.cells[:length], slot.content.first(length)
 
@@ -240,6 +240,6 @@ class SlotKV:
 def _last_boundary(content: Content, length: int) -> int:
     """The largest length up to `length` that does not end inside a medium."""
     for key in content.media:
-        if key.start < length < key.start + key.length:
+        if key.start < length < key.end:
             return key.start
     return length
