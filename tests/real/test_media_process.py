@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from as_text import as_text
 from PIL import Image, ImageDraw, ImageFont
 
 from autoglm_phone.assemble.media_process import MediaProcessConfig, SpeechConfig, VisionConfig, media_door
@@ -55,8 +56,8 @@ def test_words_of_a_picture_are_read_and_the_module_is_measured() -> None:
     async def test() -> None:
         async with running(MediaProcessConfig(vision=VisionConfig(info("vision")))) as media:
             reading = await media.read_image(picture_of("Settings", "Battery 42%"), param="a")
-            assert "Settings" in reading.reading.text
-            assert "Battery 42%" in reading.reading.text
+            assert "Settings" in as_text(reading).text
+            assert "Battery 42%" in as_text(reading).text
             (vision,) = media.infos
             assert 50e6 < vision.memory_bytes < 400e6
             with pytest.raises(MediaUndecodable, match="part 7"):
@@ -90,7 +91,7 @@ def test_process_killed_while_it_reads_is_replaced() -> None:
             with pytest.raises(WorkerDied, match="died while reading part 1: killed by SIGKILL"):
                 await waiter
             await until(lambda: media.status().state == "ready")
-            assert "Line number 11" in (await media.read_image(picture, param="part 1")).reading.text
+            assert "Line number 11" in as_text(await media.read_image(picture, param="part 1")).text
 
     asyncio.run(test())
 
@@ -105,7 +106,7 @@ def test_reader_that_runs_out_of_memory_fails_alone() -> None:
             with pytest.raises(AutoGLMError, match="part 1"):
                 await media.read_image(picture_of(*["large"] * 44, width=6000), param="part 1")
             await until(lambda: media.status().state == "ready")
-            assert "small" in (await media.read_image(small, param="part 2")).reading.text
+            assert "small" in as_text(await media.read_image(small, param="part 2")).text
             assert media.status().pid == pid
 
     asyncio.run(test())
@@ -116,7 +117,7 @@ def test_speech_is_heard_and_heard_once(whisper_folder: Path, jfk: bytes) -> Non
         config = MediaProcessConfig(speech=SpeechConfig(info("speech"), folder=str(whisper_folder)))
         async with running(config) as media:
             first, second = await asyncio.gather(*[media.read_sound(jfk, param=name) for name in ("a", "b")])
-            assert "ask not what your country can do for you" in first.reading.text.lower().replace(",", "")
+            assert "ask not what your country can do for you" in as_text(first).text.lower().replace(",", "")
             assert first.reading == second.reading
             assert [first.was_cached, second.was_cached] == [False, True]
 

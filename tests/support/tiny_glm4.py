@@ -1,6 +1,7 @@
 """A tiny GLM-4 with M-RoPE as a GGUF: random weights in float32, 256 bytes and GLM-4.1V's control tokens."""
 
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -92,19 +93,31 @@ def write_tiny_glm4(path: Path, *, seed: int = 0) -> Path:
     return path
 
 
-def _add_vocabulary(writer: gguf.GGUFWriter) -> None:
-    tokens = [*_byte_alphabet(), *CONTROL, *SPOKEN]
+def vocabulary() -> dict[str, Any]:
+    """The tokenizer's part of the metadata."""
     kinds = [gguf.TokenType.NORMAL] * 256
     kinds += [gguf.TokenType.CONTROL] * len(CONTROL) + [gguf.TokenType.USER_DEFINED] * len(SPOKEN)
-    writer.add_vocab_size(len(tokens))
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("glm4")
-    writer.add_token_list(tokens)
-    writer.add_token_types(kinds)
-    writer.add_token_merges(["a a"])  # llama.cpp wants some; this one makes no token
-    writer.add_eos_token_id(ENDS[0])
-    writer.add_eot_token_id(ENDS[1])
-    writer.add_chat_template(TEMPLATE)
+    return {
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "glm4",
+        "tokenizer.ggml.tokens": [*_byte_alphabet(), *CONTROL, *SPOKEN],
+        "tokenizer.ggml.token_type": [int(kind) for kind in kinds],
+        "tokenizer.ggml.merges": ["a a"],  # llama.cpp wants some; this one makes no token
+        "tokenizer.ggml.eos_token_id": ENDS[0],
+        "tokenizer.ggml.eot_token_id": ENDS[1],
+        "tokenizer.chat_template": TEMPLATE,
+    }
+
+
+def _add_vocabulary(writer: gguf.GGUFWriter) -> None:
+    for key, value in vocabulary().items():
+        match value:
+            case str():
+                writer.add_string(key, value)
+            case int():
+                writer.add_uint32(key, value)
+            case _:
+                writer.add_array(key, value)
 
 
 def _byte_alphabet() -> list[str]:

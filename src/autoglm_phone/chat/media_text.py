@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from autoglm_phone.core.conversation import AudioPart, ImagePart, TextPart
-from autoglm_phone.core.module import MediaReading
+from autoglm_phone.core.module import Reading
 
 MediaPart = ImagePart | AudioPart
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -22,9 +22,9 @@ class MediaText:
     after: str = ""
 
 
-def media_text(part: MediaPart, reading: MediaReading, number: int, *, in_chinese: bool) -> MediaText:
+def media_text(part: MediaPart, reading: Reading, number: int, *, in_chinese: bool) -> MediaText:
     """number counts pictures and sounds of the dialogue, each kind for itself."""
-    text, summary = reading.reading.text, reading.reading.summary
+    text, summary = reading.text, reading.summary
     match part:
         case ImagePart() if text:
             head = f"[Picture {number}: {summary}. What is read on it, as [x,y] words, x and y from 0 to 999:]"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autoglm_phone.chat.chat_request import ChatRequest, RawPrompt, Thinking, Truncation
+from autoglm_phone.chat.media_spans import num_more_tokens, with_embeddings
 from autoglm_phone.chat.media_text import MediaPart, is_chinese, media_text
 from autoglm_phone.chat.thinking_style import ThinkingStyle
 from autoglm_phone.chat.turns import Readings, Turn, message_text, turns
@@ -11,8 +12,9 @@ from autoglm_phone.chat.window import TurnSize, num_dropped_turns, too_long
 from autoglm_phone.core.conversation import AudioPart, ImagePart, Message
 from autoglm_phone.core.errors import InvalidRequest
 from autoglm_phone.core.ids import TokenId
+from autoglm_phone.core.module import Embeddings, MediaReading, Reading
 from autoglm_phone.core.prompt import Prompt
-from autoglm_phone.text.chat_template import ChatTemplate, TemplateMessage
+from autoglm_phone.text.chat_template import ChatTemplate, PictureMark, TemplateMessage
 from autoglm_phone.text.grammar import either_grammar
 from autoglm_phone.text.piece import Piece
 from autoglm_phone.text.reasoning import THINK
@@ -74,7 +76,8 @@ class PromptBuilder:
         thinking = _settled(request)
         lead = "" if self._style.is_native or not thinking.is_on else _thought_lead(messages)
         opening = self._style.opening(thinking, lead)
-        made = turns(messages, readings)
+        picture = self._picture_mark(readings)
+        made = turns(messages, readings, picture.text if picture is not None else "")
         self._refuse_hopeless(system, made, limit, truncation)
 
         def tokenize(kept: Sequence[Turn]) -> list[TokenId]:
@@ -86,13 +89,16 @@ class PromptBuilder:
 
         tokens = tokenize(made)
         dropped = 0
-        if len(tokens) > limit:
-            dropped = self._fit(made, limit, truncation, len(tokens))
+        if (total := len(tokens) + num_more_tokens(_media(made))) > limit:
+            dropped = self._fit(made, limit, truncation, total)
             tokens = tokenize(made[dropped:])
+        prompt = Prompt(tuple(tokens))
+        if picture is not None:
+            prompt = with_embeddings(tokens, picture.placeholder, _media(made[dropped:]))
         kept = [message for turn in made[dropped:] for message in turn.sources]
         return BuiltPrompt(
-            prompt=Prompt(tuple(tokens)),
-            max_tokens=min(wanted, self._config.max_model_len - len(tokens)),
+            prompt=prompt,
+            max_tokens=min(wanted, self._config.max_model_len - len(prompt)),
             image_tokens=self._media_tokens(kept, readings, ImagePart),
             audio_tokens=self._media_tokens(kept, readings, AudioPart),
             dropped_messages=len(messages) - len(kept),
@@ -109,7 +115,7 @@ class PromptBuilder:
         closed = self._template.join(
             [Piece(tag, is_trusted=True), Piece(thought.rstrip()), Piece(self._style.closing, is_trusted=True)]
         )
-        prompt = Prompt((*built.prompt.tokens, *closed))
+        prompt = Prompt((*built.prompt.tokens, *closed), built.prompt.embeds)
         return prompt, min(built.max_tokens - num_generated, self._config.max_model_len - len(prompt))
 
     def _build_raw(self, request: ChatRequest, raw: RawPrompt) -> BuiltPrompt:
@@ -170,22 +176,33 @@ class PromptBuilder:
         """How many of the oldest template messages go."""
         bare = TemplateMessage("system", (Piece(""),))  # stands for the real one: a turn's size does not depend on it
         frame = len(self._template.tokenize([bare]))
-        exchanges = [[turn.message for turn in made[start:end]] for start, end in _exchanges(made)]
-        sizes = [TurnSize(len(self._template.tokenize([bare, *each])) - frame, len(each)) for each in exchanges]
+        sizes = []
+        for start, end in _exchanges(made):
+            tokens = self._template.tokenize([bare, *(turn.message for turn in made[start:end])])
+            sizes.append(TurnSize(len(tokens) - frame + num_more_tokens(_media(made[start:end])), end - start))
         fixed = total - sum(size.tokens for size in sizes)
         dropped = num_dropped_turns(fixed, sizes, limit, truncation)
         return sum(size.num_messages for size in sizes[:dropped])
 
     def _media_tokens(self, messages: Sequence[Message], readings: Readings, kind: type[MediaPart]) -> int:
         """Tokens of the spans of all media of a kind, counted by themselves."""
-        total = 0
-        for message in messages:
-            in_chinese = is_chinese(message.parts)
-            for part in message.parts:
-                if isinstance(part, kind):
-                    span = media_text(part, readings[part], 1, in_chinese=in_chinese)
-                    total += len(self._tokenizer.encode(span.before + span.after))
-        return total
+        return sum(
+            self._span_tokens(part, readings[part].reading, in_chinese=is_chinese(message.parts))
+            for message in messages
+            for part in message.parts
+            if isinstance(part, kind)
+        )
+
+    def _span_tokens(self, part: MediaPart, reading: Reading | Embeddings, *, in_chinese: bool) -> int:
+        if isinstance(reading, Embeddings):
+            return len(reading)
+        span = media_text(part, reading, 1, in_chinese=in_chinese)
+        return len(self._tokenizer.encode(span.before + span.after))
+
+    def _picture_mark(self, readings: Readings) -> PictureMark | None:
+        """None: no picture has become embeddings."""
+        has_embeddings = any(isinstance(one.reading, Embeddings) for one in readings.values())
+        return self._template.picture_mark if has_embeddings else None
 
 
 def _settled(request: ChatRequest) -> Thinking:
@@ -221,6 +238,10 @@ def _thought_lead(messages: Sequence[Message]) -> str:
     """
     newest = next((message for message in reversed(messages) if message.role == "user"), None)
     return "好的，用户问的是" if newest is not None and is_chinese(newest.parts) else "Okay, the user asks"
+
+
+def _media(made: Sequence[Turn]) -> list[MediaReading]:
+    return [one for turn in made for one in turn.media]
 
 
 def _exchanges(made: Sequence[Turn]) -> list[tuple[int, int]]:

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.media import Image, Waveform
+from autoglm_phone.core.prompt import Grid
 
 Modality = Literal["text", "vision", "speech"]
 ModuleKind = Literal["decoder", "encoder", "transcriber"]
@@ -39,6 +43,27 @@ class Reading:
     summary: str
 
 
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """What an encoder made of one medium, in the decoder's width.
+
+    rows   (num_tokens, C) float32
+    grid   how those of a picture lie; None: one after the other
+    """
+
+    rows: NDArray[np.float32]
+    grid: Grid | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class ImageEncoder(Protocol):
+    """Turns a picture into embeddings. Blocking; called off the event loop and off the decode thread."""
+
+    def encode(self, image: Image) -> Embeddings: ...
+
+
 class ImageReader(Protocol):
     """Reads a picture as text. Blocking; called off the event loop and off the decode thread."""
 
@@ -53,10 +78,10 @@ class SpeechReader(Protocol):
 
 @dataclass(frozen=True)
 class MediaReading:
-    """A reading with what its caches and counters need."""
+    """A reading, as text or as embeddings, with what its caches and counters need."""
 
     modality: Literal["vision", "speech"]
-    reading: Reading
+    reading: Reading | Embeddings
     media_digest: Digest
     module_digest: Digest
     was_cached: bool

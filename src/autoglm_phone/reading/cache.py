@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from autoglm_phone.core.ids import Digest
-from autoglm_phone.core.module import Reading
+from autoglm_phone.core.module import Embeddings, Reading
 from autoglm_phone.core.transcript import HearingOptions, Transcript
 
 # What an entry weighs besides its text: two digests, the tuples and strings around them.
@@ -14,7 +14,7 @@ _SEGMENT_BYTES, _WORD_BYTES, _TOKEN_BYTES = 512, 400, 40
 
 @dataclass(frozen=True)
 class CachedReading:
-    reading: Reading | Transcript
+    reading: Reading | Embeddings | Transcript
     media_digest: Digest
 
     @property
@@ -22,7 +22,9 @@ class CachedReading:
         return _ENTRY_BYTES + _size_bytes(self.reading)
 
 
-def _size_bytes(reading: Reading | Transcript) -> int:
+def _size_bytes(reading: Reading | Embeddings | Transcript) -> int:
+    if isinstance(reading, Embeddings):
+        return reading.rows.nbytes
     if isinstance(reading, Reading):
         return len(reading.text.encode()) + len(reading.summary.encode())
     segments = [segment for one in reading.heard for segment in one.segments]

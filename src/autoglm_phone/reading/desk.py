@@ -11,12 +11,13 @@ from typing import Protocol
 
 from autoglm_phone.core.errors import RequestError
 from autoglm_phone.core.ids import Digest
-from autoglm_phone.core.module import Reading
+from autoglm_phone.core.module import Embeddings, Reading
 from autoglm_phone.core.transcript import Heard, HearingOptions, Transcript
 from autoglm_phone.reading.cache import CachedReading, ReadingCache
 from autoglm_phone.reading.messages import (
     Answer,
     Done,
+    Encoded,
     Failed,
     FromMedia,
     HeardAll,
@@ -25,6 +26,7 @@ from autoglm_phone.reading.messages import (
     MediaModality,
     ReadJob,
     Refused,
+    WireEmbeddings,
     WorkBegan,
     WorkEnded,
 )
@@ -38,7 +40,7 @@ class Prepared:
 
     digest: Digest
     size_bytes: int
-    read: Callable[[], Reading]
+    read: Callable[[], Reading | Embeddings]
     duration_s: float = 0.0
     hear: Callable[[HearingOptions], Iterator[Heard]] | None = None
 
@@ -150,7 +152,9 @@ class Desk:
         for waiter in reading.waiters:
             self._tell_heard(waiter.job.id, heard)
 
-    def read(self, modality: MediaModality, outcome: Reading | Transcript | Exception | None, seconds: float) -> None:
+    def read(
+        self, modality: MediaModality, outcome: Reading | Embeddings | Transcript | Exception | None, seconds: float
+    ) -> None:
         """A module has finished. None: it was stopped."""
         reading = self._reading.pop(modality)
         if self._may_be_joined(reading):
@@ -234,6 +238,8 @@ class Desk:
         match entry.reading:
             case Reading(text, summary):
                 self._tell(Done(job.job.id, text, summary, *where_from))
+            case Embeddings():
+                self._tell(Encoded(job.job.id, WireEmbeddings.of(entry.reading), *where_from))
             case Transcript(duration_s):
                 self._tell(HeardAll(job.job.id, duration_s, *where_from))
 

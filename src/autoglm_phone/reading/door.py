@@ -20,13 +20,14 @@ from autoglm_phone.core.errors import (
     UnsupportedModality,
     WorkerDied,
 )
-from autoglm_phone.core.module import MediaReading, ModuleInfo, Reading
+from autoglm_phone.core.module import Embeddings, MediaReading, ModuleInfo, Reading
 from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd
 from autoglm_phone.ipc.process import ProcessOptions, ProcessState, SupervisedProcess
 from autoglm_phone.reading.messages import (
     Answer,
     Cancel,
     Done,
+    Encoded,
     Failed,
     HeardAll,
     HeardWindow,
@@ -214,7 +215,7 @@ class MediaProcess:
             case HeardWindow(job_id, heard):
                 if job_id in self._waiters:
                     self._waiters[job_id].answers.put_nowait(heard)
-            case Done() | HeardAll() | Refused() | Failed():
+            case Done() | Encoded() | HeardAll() | Refused() | Failed():
                 waiter = self._waiters.pop(message.id, None)
                 if waiter is not None:
                     waiter.answers.put_nowait(self._outcome(waiter, message))
@@ -222,18 +223,13 @@ class MediaProcess:
                 assert_never(message)
 
     def _outcome(self, waiter: _Waiter, message: Answer) -> MediaReading | TranscriptEnd | AutoGLMError:
-        if isinstance(message, Done | HeardAll):
+        if isinstance(message, Done | Encoded | HeardAll):
             self._counts["hit" if message.was_cached else "miss"] += 1
         match message:
             case Done():
-                return MediaReading(
-                    modality=waiter.modality,
-                    reading=Reading(message.text, message.summary),
-                    media_digest=message.media_digest,
-                    module_digest=message.module_digest,
-                    was_cached=message.was_cached,
-                    seconds=message.seconds,
-                )
+                return _media_reading(waiter, Reading(message.text, message.summary), message)
+            case Encoded():
+                return _media_reading(waiter, message.embeddings.to_embeddings(), message)
             case HeardAll():
                 return TranscriptEnd(
                     duration_s=message.duration_s,
@@ -259,3 +255,14 @@ class MediaProcess:
         waiters, self._waiters = self._waiters, {}
         for waiter in waiters.values():
             waiter.answers.put_nowait(WorkerDied(f"the media process died while reading {waiter.param}: {reason}"))
+
+
+def _media_reading(waiter: _Waiter, reading: Reading | Embeddings, message: Done | Encoded) -> MediaReading:
+    return MediaReading(
+        modality=waiter.modality,
+        reading=reading,
+        media_digest=message.media_digest,
+        module_digest=message.module_digest,
+        was_cached=message.was_cached,
+        seconds=message.seconds,
+    )

@@ -1,11 +1,13 @@
 """What the door and the media process say to each other: msgpack, never pickle."""
 
-from typing import Literal, NewType
+from typing import Literal, NewType, Self
 
 import msgspec
+import numpy as np
 
 from autoglm_phone.core.ids import Digest
-from autoglm_phone.core.module import ModuleInfo
+from autoglm_phone.core.module import Embeddings, ModuleInfo
+from autoglm_phone.core.prompt import Grid
 from autoglm_phone.core.transcript import Heard, HearingOptions
 
 JobId = NewType("JobId", int)
@@ -67,6 +69,33 @@ class Done(msgspec.Struct, frozen=True, tag=True):
     seconds: float
 
 
+class WireEmbeddings(msgspec.Struct, frozen=True):
+    """data is (num_tokens, width) float32 in C order; it lies in the frame that it was decoded from."""
+
+    width: int
+    data: memoryview
+    grid: Grid | None
+
+    @classmethod
+    def of(cls, embeddings: Embeddings) -> Self:
+        rows = np.ascontiguousarray(embeddings.rows, dtype=np.float32)
+        return cls(rows.shape[1], rows.data.cast("B"), embeddings.grid)
+
+    def to_embeddings(self) -> Embeddings:
+        return Embeddings(np.frombuffer(self.data, dtype=np.float32).reshape(-1, self.width), self.grid)
+
+
+class Encoded(msgspec.Struct, frozen=True, tag=True):
+    """seconds: as in Done."""
+
+    id: JobId
+    embeddings: WireEmbeddings
+    media_digest: Digest
+    module_digest: Digest
+    was_cached: bool
+    seconds: float
+
+
 class HeardWindow(msgspec.Struct, frozen=True, tag=True):
     """The next window of a transcript."""
 
@@ -102,7 +131,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 ToMedia = ReadJob | Cancel
-Answer = Done | HeardAll | Refused | Failed
+Answer = Done | Encoded | HeardAll | Refused | Failed
 """The last that is said about a job."""
 
 FromMedia = Ready | WorkBegan | WorkEnded | HeardWindow | Answer

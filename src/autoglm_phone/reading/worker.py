@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.media import Image, Waveform
-from autoglm_phone.core.module import ImageReader, ModuleInfo, Reading, SpeechReader
+from autoglm_phone.core.module import Embeddings, ImageEncoder, ImageReader, ModuleInfo, Reading, SpeechReader
 from autoglm_phone.core.transcript import Heard, HearingOptions, Listener, Transcript
 from autoglm_phone.ipc.child import ChildSocket
 from autoglm_phone.reading.cache import ReadingCache
@@ -49,6 +49,14 @@ def picture_sense(info: ModuleInfo, decode: Callable[[bytes, str], Image], reade
     def prepare(data: bytes, param: str) -> Prepared:
         image = decode(data, param)
         return Prepared(image.digest, image.pixels.nbytes, partial(reader.read, image))
+
+    return Sense(info, prepare)
+
+
+def encoder_sense(info: ModuleInfo, decode: Callable[[bytes, str], Image], encoder: ImageEncoder) -> Sense:
+    def prepare(data: bytes, param: str) -> Prepared:
+        image = decode(data, param)
+        return Prepared(image.digest, image.pixels.nbytes, partial(encoder.encode, image))
 
     return Sense(info, prepare)
 
@@ -109,7 +117,7 @@ class _Threads:
 
     def read(self, modality: MediaModality, prepared: Prepared, hearing: HearingOptions | None) -> None:
         stop = self._stops[modality] = threading.Event()
-        work: Callable[[], Reading | Transcript | None] = prepared.read
+        work: Callable[[], Reading | Embeddings | Transcript | None] = prepared.read
         if hearing is not None:
             work = partial(self._hear, modality, prepared, hearing, stop)
         self._reading[modality].put(partial(self._report, work, partial(self.desk.read, modality)))

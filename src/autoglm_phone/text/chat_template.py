@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any, NoReturn
 
@@ -26,6 +27,7 @@ MAX_TEMPLATE_CHARS = 200_000
 MAX_CHARS_A_MESSAGE = 10_000  # of the template's own text
 # Whatever a template from a file raises, it is the template that is at fault.
 FAULTS = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
+PLACEHOLDERS = ("<|image|>", "<|image_pad|>")  # of GLM-4.1V, of Qwen-VL
 PROBE = " Aa1 <b> & \"c\" 'd' {{ e }}\n\n  好 "
 
 
@@ -39,6 +41,14 @@ class TemplateMessage:
     @property
     def num_chars(self) -> int:
         return sum(len(piece.text) for piece in self.pieces)
+
+
+@dataclass(frozen=True)
+class PictureMark:
+    """What a template writes where a picture is. placeholder: the token in it that stands for the embeddings."""
+
+    text: str
+    placeholder: TokenId
 
 
 class ChatTemplate:
@@ -101,7 +111,23 @@ class ChatTemplate:
         [mark] = _marks(1)
         return self._render(["user"], [mark], {}).partition(mark)[2]
 
-    def _render(self, roles: Sequence[str], contents: Sequence[str], switches: Mapping[str, Any]) -> str:
+    @cached_property
+    def picture_mark(self) -> PictureMark:
+        """Raises SetupError if the template has no place for pictures, or treats texts beside them in its own way."""
+        [mark] = _marks(1)
+        text, picture = {"type": "text", "text": mark}, {"type": "image"}
+        try:
+            plain, listed, seen = (self._render(["user"], [said], {}) for said in (mark, [text], [picture, text]))
+        except FAULTS as error:
+            raise SetupError(f"the chat template takes no pictures: {error}") from error
+        before, _, behind = plain.partition(mark)
+        written = seen.removeprefix(before).removesuffix(mark + behind)
+        names = [name for name in PLACEHOLDERS if name in self._tokenizer.special_tokens and written.count(name) == 1]
+        if listed != plain or seen != before + written + mark + behind or len(names) != 1:
+            raise SetupError(f"the chat template has no place for a picture that could be found: it writes {written!r}")
+        return PictureMark(written, self._tokenizer.special_tokens[names[0]])
+
+    def _render(self, roles: Sequence[str], contents: Sequence[object], switches: Mapping[str, Any]) -> str:
         messages = [{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)]
         limit = MAX_TEMPLATE_CHARS + MAX_CHARS_A_MESSAGE * len(messages)
         pieces: list[str] = []

@@ -5,7 +5,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from autoglm_phone.core.errors import MediaTooLarge
 from autoglm_phone.core.ids import Digest
-from autoglm_phone.core.module import Reading
+from autoglm_phone.core.module import Embeddings, Reading
 from autoglm_phone.core.transcript import Heard, HearingOptions, Segment, Transcript
 from autoglm_phone.reading.cache import ReadingCache
 from autoglm_phone.reading.desk import Desk, Prepared
@@ -97,7 +97,7 @@ class Bench:
     def end_reading(self, modality: MediaModality = "vision", error: Exception | None = None) -> None:
         (prepared,) = [one for lane, one in self.reading if lane == modality]
         self.reading.remove((modality, prepared))
-        outcome: Reading | Transcript | None = prepared.read()
+        outcome: Reading | Embeddings | Transcript | None = prepared.read()
         if modality == "speech" and self.hearing is not None:
             outcome = None if self.is_stopped else Transcript(1.5, tuple(self.heard))
         self.desk.read(modality, error or outcome, 3.0)

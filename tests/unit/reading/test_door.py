@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 
 import pytest
+from as_text import as_text
 
 from autoglm_phone.core.errors import (
     EngineError,
@@ -86,8 +87,8 @@ def test_picture_and_sound_are_read() -> None:
             as_door: MediaDoor = media
             picture = await as_door.read_image(b"say hello", param="a")
             sound = await as_door.read_sound(b"listen", param="b")
-            assert (picture.modality, picture.reading.text, picture.was_cached) == ("vision", "hello", False)
-            assert (sound.modality, sound.reading.text, sound.reading.summary) == ("speech", "listen", "6 samples")
+            assert (picture.modality, as_text(picture).text, picture.was_cached) == ("vision", "hello", False)
+            assert (sound.modality, as_text(sound).text, as_text(sound).summary) == ("speech", "listen", "6 samples")
             assert picture.module_digest == "v" * 64
             assert [info.modality for info in media.infos] == ["vision", "speech"]
 
@@ -99,7 +100,7 @@ def test_same_picture_is_read_once_also_from_another_file() -> None:
         async with running(door()) as media:
             for data in (b"say hello", b"say hello", b"say hello#other bytes"):
                 reading = await media.read_image(data, param="a")
-                assert reading.reading.summary == "reading 1"
+                assert as_text(reading).summary == "reading 1"
             assert reading.was_cached
             assert (media.status().cache_hits, media.status().cache_misses) == (2, 1)
 
@@ -115,11 +116,11 @@ def test_cache_hit_and_other_modality_do_not_wait_for_a_slow_reading(tmp_path: P
             await until(lambda: "vision" in media.status().busy)
             hits = [await media.read_image(data, param="a") for data in (b"say hello", b"say hello#other")]
             assert all(hit.was_cached for hit in hits)
-            assert (await media.read_sound(b"listen", param="b")).reading.text == "listen"
+            assert as_text(await media.read_sound(b"listen", param="b")).text == "listen"
             assert media.status().pending == {"speech": 0, "vision": 2}
             await asyncio.to_thread(opened, "open")
             readings = await asyncio.gather(first, second)
-            assert [one.reading.summary for one in readings] == ["reading 2"] * 2  # read once for both
+            assert [as_text(one).summary for one in readings] == ["reading 2"] * 2  # read once for both
             assert [one.was_cached for one in readings] == [False, True]
             assert media.status().busy == frozenset()
 
@@ -142,7 +143,7 @@ def test_killed_process_tells_every_waiter_at_once_and_reads_again() -> None:
             with pytest.raises(NotReady, match="the vision module is loading: killed by SIGKILL; try again"):
                 await media.read_image(b"say hello", param="a")
             await until(lambda: media.status().state == "ready")
-            assert (await media.read_image(b"say hello", param="a")).reading.text == "hello"
+            assert as_text(await media.read_image(b"say hello", param="a")).text == "hello"
             assert media.status().restarts == 1
 
     run(test())
@@ -180,7 +181,7 @@ def test_errors_of_a_medium_reach_its_reader_only() -> None:
             assert too_large.param == "messages[2]"
             assert type(failed) is EngineError
             assert str(failed) == "reading messages[2] failed: ZeroDivisionError: in the decoder"
-            assert (await good).reading.text == "hello"
+            assert as_text(await good).text == "hello"
 
     run(test())
 
@@ -199,8 +200,8 @@ def test_reading_that_is_given_up_frees_its_place(tmp_path: Path) -> None:
             third = see(media, b"say third")
             await asyncio.sleep(0)
             await asyncio.to_thread(opened, "open")
-            assert (await first).reading.summary == "reading 1"
-            assert (await third).reading.summary == "reading 2"  # the second was never read
+            assert as_text(await first).summary == "reading 1"
+            assert as_text(await third).summary == "reading 2"  # the second was never read
 
     run(test())
 
@@ -210,7 +211,7 @@ def test_bytes_that_wait_are_bounded(tmp_path: Path) -> None:
         slow, opened = gate(tmp_path)
         async with running(door(limits=DoorLimits(max_pending_bytes=200))) as media:
             large = b"say large".ljust(1000)
-            assert (await media.read_image(large, param="a")).reading.text == "large"  # alone it is let in
+            assert as_text(await media.read_image(large, param="a")).text == "large"  # alone it is let in
             first = see(media, slow)
             await until(lambda: "vision" in media.status().busy)
             with pytest.raises(Overloaded, match="bytes of media are waiting"):
@@ -242,7 +243,7 @@ def test_transcript_comes_in_windows_and_is_made_once() -> None:
             assert (end.duration_s, end.was_cached, end.module_digest) == (12 / 16_000, False, "s" * 64)
             assert (await listen(media, b"one|deaf|two"))[1].was_cached
             assert not (await listen(media, b"one|deaf|two", HearingOptions(temperature=0.5)))[1].was_cached
-            assert (await media.read_sound(b"one|deaf|two", param="a")).reading.text == "one|deaf|two"
+            assert as_text(await media.read_sound(b"one|deaf|two", param="a")).text == "one|deaf|two"
             assert (media.status().cache_hits, media.status().cache_misses) == (1, 3)
 
     run(test())
