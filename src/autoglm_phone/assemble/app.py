@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -24,9 +25,10 @@ from autoglm_phone.server.run import serve
 from autoglm_phone.server.services import Decoder, Services
 from autoglm_phone.settings import Resolved, Settings
 from autoglm_phone.text.chat_template import ChatTemplate
+from autoglm_phone.text.known_templates import known_template
 from autoglm_phone.text.tokenizer import Tokenizer
 from autoglm_phone.weights.bundle import Bundle
-from autoglm_phone.weights.gguf_file import read_metadata
+from autoglm_phone.weights.gguf_file import Value, read_metadata
 
 log = logging.getLogger("uvicorn.error")  # uvicorn's own lines and ours look alike
 
@@ -58,7 +60,7 @@ def make_app(
     modules = partial(module_infos, located, processes)
     metadata = read_metadata(located["text"].files[0])
     tokenizer = Tokenizer(metadata)
-    template = ChatTemplate(str(metadata.get("tokenizer.chat_template", "")), tokenizer)
+    template = ChatTemplate(template_source(located["text"].template, metadata, tokenizer), tokenizer)
     services = Services(
         chat=make_chat(settings, resolved, bundle, template, tokenizer, processes, metrics),
         decoder=Decoder(tokenizer, template.source, settings.max_running),
@@ -86,6 +88,13 @@ def make_app(
             await processes.stop()
 
     return create_app(services, config, lifespan)
+
+
+def template_source(file: Path | None, metadata: Mapping[str, Value], tokenizer: Tokenizer) -> str:
+    """The bundle's, else the decoder file's, else the one that its family is known to use; may be empty."""
+    if file is not None:
+        return file.read_text(encoding="utf-8")
+    return str(metadata.get("tokenizer.chat_template", "")) or known_template(tokenizer)
 
 
 def memory_now(before: MemoryReport, processes: Processes) -> MemoryReport:

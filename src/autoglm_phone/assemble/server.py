@@ -13,9 +13,10 @@ from autoglm_phone.core.errors import BundleError
 from autoglm_phone.core.memory import MemoryEstimate, MemoryReport
 from autoglm_phone.core.module import Modality
 from autoglm_phone.settings import Hardware, Resolved, Settings, resolve, this_machine
-from autoglm_phone.weights.bundle import Bundle
+from autoglm_phone.weights.bundle import Bundle, check_served
 from autoglm_phone.weights.progress import Progress, silent
 from autoglm_phone.weights.store import Store, cache_home
+from autoglm_phone.weights.widths import check_widths
 
 log = logging.getLogger("uvicorn.error")  # uvicorn's own lines and ours look alike
 
@@ -29,6 +30,7 @@ def run(settings: Settings, progress: Progress = silent) -> int:
     resolved = resolve(settings, machine, bundle.max_model_len)
     log.info("resolved settings: %s", resolved)
     located = store.locate(bundle, progress)
+    check_widths(bundle, {modality: module.files for modality, module in located.items()})
     memory = checked_memory(settings, resolved, bundle, located, machine)
     processes = make_processes(settings, resolved, located)
     processes.launch()
@@ -70,5 +72,8 @@ def set_up_logging(level: str) -> None:
 
 
 def chosen_bundle(store: Store, settings: Settings) -> Bundle:
+    """Raises BundleError if there is no such bundle, or if a module of it cannot be served."""
     wanted: dict[Modality, bool] = {"speech": settings.speech, "vision": settings.vision}
-    return store.find(settings.model).with_only([modality for modality, is_on in wanted.items() if is_on])
+    bundle = store.find(settings.model).with_only([modality for modality, is_on in wanted.items() if is_on])
+    check_served(bundle)
+    return bundle

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from autoglm_phone import __version__
+from autoglm_phone.cli.bundle import bundle_app, import_model
 from autoglm_phone.cli.chat import chat
 from autoglm_phone.cli.doctor import doctor
 from autoglm_phone.cli.estimate import estimate
@@ -25,6 +26,8 @@ app = typer.Typer(
 app.command("serve")(serve_command())
 app.command("chat")(chat)
 app.add_typer(models_app, name="models")
+app.add_typer(bundle_app, name="bundle")
+app.command("import")(import_model)
 app.add_typer(kernels_app, name="kernels")
 app.command("doctor")(doctor)
 app.command("estimate")(estimate)

@@ -14,9 +14,10 @@ import typer
 from autoglm_phone.cli.progress_bar import ProgressBar
 from autoglm_phone.core.errors import AutoGLMError, BundleError
 from autoglm_phone.core.module import Modality
-from autoglm_phone.weights.bundle import Bundle, ModuleSpec
+from autoglm_phone.weights.bundle import Bundle
 from autoglm_phone.weights.catalogue import bundle_ids
 from autoglm_phone.weights.hub import download_from_hub
+from autoglm_phone.weights.module_spec import FileSpec
 from autoglm_phone.weights.store import Fault, Store, cache_home, explain
 
 INCOMPLETE = 3  # exit status of `where`; scripts/setup.sh knows it
@@ -45,9 +46,9 @@ class Module(Enum):
 
 @models_app.command("list")
 def list_models() -> None:
-    """List the catalogue: id, size, whether it is complete here, title."""
+    """List the catalogue and what was imported: id, size, whether it is complete here, title."""
     store = _store()
-    for bundle_id in bundle_ids():
+    for bundle_id in (*bundle_ids(), *bundle_ids(store.imported)):
         bundle = store.find(bundle_id)
         faults = store.faults(bundle)
         state = "complete" if not faults else f"lacks {_megabytes(sum(fault.file.size_bytes for fault in faults))}"
@@ -56,12 +57,12 @@ def list_models() -> None:
 
 @models_app.command("show")
 def show(model: Model) -> None:
-    """Show the modules of a model. Kind, version, licence, limits, files with digests, and where they come from."""
+    """Show the modules of a model. Kind, version, licence with its text, limits, files with digests and sources."""
     bundle = _store().find(model)
     print(f"{bundle.id}: {bundle.title}\nlicence: {bundle.licence}\nwindow: {bundle.max_model_len} tokens")
     print(f"limits: {bundle.limits}")
-    for modality, module in bundle.modules.items():
-        print("\n".join(_describe(modality, module)))
+    for modality in bundle.modules:
+        print("\n".join(_describe(bundle, modality)))
 
 
 @models_app.command("where")
@@ -115,15 +116,28 @@ def _require_complete(store: Store, bundle: Bundle) -> None:
         raise typer.Exit(INCOMPLETE)
 
 
-def _describe(modality: Modality, module: ModuleSpec) -> Iterable[str]:
-    yield f"\n{modality}: {module.arch} {module.kind}, {module.version} ({module.format}, {module.licence})"
+def _describe(bundle: Bundle, modality: Modality) -> Iterable[str]:
+    module = bundle.modules[modality]
+    yield f"\n{modality}: {module.arch} {module.kind}, {module.version} ({module.format})"
+    yield f"  licence {module.licence}"
+    for path in bundle.licence_texts[modality]:
+        yield f"          {path}{'' if path.is_file() else ' (missing)'}"
     yield f"  digest  {module.digest}"
     yield f"  limits  {module.limits}"
     if module.hub is not None:
         yield f"  hub     {module.hub.repo} at {module.hub.revision}"
     for file in module.files:
-        yield f"  file    {file.name}, {_megabytes(file.size_bytes)}, sha256 {file.sha256}"
-        yield f"          from {', '.join(part.package for part in file.parts) or 'the bundle itself'}"
+        yield from _describe_file("file", file)
+    if module.projector is not None:
+        for file in module.projector.files:
+            yield from _describe_file("extra", file)
+    if module.template is not None:
+        yield from _describe_file("prompt", module.template)
+
+
+def _describe_file(what: str, file: FileSpec) -> Iterable[str]:
+    yield f"  {what:7} {file.name}, {_megabytes(file.size_bytes)}, sha256 {file.sha256}"
+    yield f"          from {', '.join(part.package for part in file.parts) or 'the bundle itself'}"
 
 
 def _megabytes(size_bytes: int) -> str:

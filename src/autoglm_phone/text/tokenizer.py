@@ -28,6 +28,7 @@ _END_MARKERS = (
     "<|user|>",
     "<|observation|>",
 )
+_GLM_START = "[gMASK]"
 # What a model says with these belongs to its text: the stream parsers need to see them.
 _SPOKEN = ("<think>", "</think>", "<answer>", "</answer>", "<tool_call>", "</tool_call>")
 
@@ -119,6 +120,10 @@ class Tokenizer:
     def _find_end_tokens(self, metadata: Mapping[str, Any]) -> frozenset[TokenId]:
         ids = {metadata.get(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "eot", "eom")}
         ids |= {self.special_tokens.get(name) for name in _END_MARKERS}
+        if _GLM_START in self.special_tokens:
+            # GLM-4.1V and its fine-tunes never saw anything behind it. Source: generation_config.json of
+            # GLM-4.1V-9B-Thinking, whose eos_token_id lists it with the three markers above.
+            ids.add(self.special_tokens.get("</answer>"))
         return frozenset(TokenId(i) for i in ids if isinstance(i, int))
 
 

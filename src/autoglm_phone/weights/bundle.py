@@ -1,84 +1,27 @@
-"""A bundle: which modules a model is made of, and which files, versions and digests each of them has.
+"""A bundle: which modules a model is made of, its prompts, limits and defaults.
 
 Read from `bundle.toml`; docs/bundle-format.md describes it. Knows nothing of where the files are (store.py) nor of
 what is in them.
 """
 
-import hashlib
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from autoglm_phone.core.errors import BundleError
-from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.module import Modality, ModuleKind
 from autoglm_phone.core.request import SamplingParams
+from autoglm_phone.weights.module_spec import ModuleSpec, Name, Word
 
 BUNDLE_FILE = "bundle.toml"
 PROMPT_FILE = "system_prompt.txt"
+LICENCES = "licences"
 MAX_TOML_BYTES = 256 << 10
-
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-Word = Annotated[str, Meta(min_length=1, max_length=2000)]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-
-
-class PartSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A piece of a file that an installed package carries as data: `path` as in the package's list of files."""
-
-    package: Name
-    path: Word
-
-
-class FileSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One file. parts: in order, what it is put together from; none means that it is not to be had as packages."""
-
-    name: Name
-    size_bytes: Annotated[int, Meta(gt=0)]
-    sha256: Sha256
-    parts: tuple[PartSpec, ...] = ()
-
-    @property
-    def digest(self) -> Digest:
-        return Digest(self.sha256)
-
-
-class HubSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a model hub has the same files, byte for byte. revision: a commit, never a branch."""
-
-    repo: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")]
-    revision: Annotated[str, Meta(pattern=r"^[0-9a-f]{40}$")]
-
-
-class ModuleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One module. package: set where the files are used where that installed package has them, and never copied."""
-
-    kind: ModuleKind
-    format: Name
-    arch: Name
-    version: Word
-    licence: Word
-    files: Annotated[tuple[FileSpec, ...], Meta(min_length=1)]
-    limits: Word
-    package: Name | None = None
-    hub: HubSpec | None = None
-
-    @property
-    def digest(self) -> Digest:
-        """That of the only file, or one over the names and digests of all."""
-        if len(self.files) == 1:
-            return self.files[0].digest
-        lines = "".join(f"{file.sha256}  {file.name}\n" for file in self.files)
-        return Digest(hashlib.sha256(lines.encode()).hexdigest())
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(file.size_bytes for file in self.files)
 
 
 class _Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,18 +69,39 @@ class Bundle:
     def size_bytes(self) -> int:
         return sum(module.size_bytes for module in self.modules.values())
 
+    @property
+    def licence_texts(self) -> Mapping[Modality, tuple[Path, ...]]:
+        """Where the licence texts of each module are; those of the catalogue lie beside its bundles."""
+        beside = self.folder / LICENCES
+        shared = beside if beside.is_dir() else self.folder.parent / LICENCES
+        return {name: tuple(shared / file for file in one.licence_files) for name, one in self.modules.items()}
+
     def with_only(self, modalities: Collection[Modality]) -> "Bundle":
         """The same bundle without the modules of other modalities; text always stays."""
         kept = {name: module for name, module in self.modules.items() if name == "text" or name in modalities}
         return replace(self, modules=kept)
 
 
-# What this version can load: kind and format of each modality, and arch where only one is known.
-_LOADABLE: dict[Modality, tuple[ModuleKind, str, str | None]] = {
-    "text": ("decoder", "gguf", None),
-    "speech": ("transcriber", "ctranslate2", "whisper"),
-    "vision": ("transcriber", "onnx", "rapidocr"),
+# What this version can load of what the format can say: kind, format and, where only some are known, arch.
+SERVED: dict[Modality, tuple[tuple[ModuleKind, str, str | None], ...]] = {
+    "text": (("decoder", "gguf", None),),
+    "speech": (("transcriber", "ctranslate2", "whisper"),),
+    "vision": (("transcriber", "onnx", "rapidocr"),),
 }
+
+
+def check_served(bundle: Bundle) -> None:
+    """Raises BundleError for a module that is described well and that this version cannot load."""
+    for modality, module in bundle.modules.items():
+        known = SERVED[modality]
+        given = (module.kind, module.format)
+        if not any(given == (kind, form) and arch in (None, module.arch) for kind, form, arch in known):
+            forms = ", ".join(f"{kind} {form} {arch or ''}".strip() for kind, form, arch in known)
+            way_out = "" if modality == "text" else f"; leave it out with --no-{modality}"
+            raise BundleError(
+                f"{bundle.id}: [{modality}] is {module.kind} {module.format} {module.arch}, which this version cannot "
+                f"serve, only {forms}{way_out}"
+            )
 
 
 def load_bundle(place: Path) -> Bundle:
@@ -149,8 +113,8 @@ def load_bundle(place: Path) -> Bundle:
         raise BundleError(f"{path.parent / PROMPT_FILE} is empty; say who the assistant is and what it can do")
     found: dict[Modality, ModuleSpec | None] = {"text": toml.text, "vision": toml.vision, "speech": toml.speech}
     modules = {modality: module for modality, module in found.items() if module is not None}
-    for modality, module in modules.items():
-        _check_module(path, modality, module)
+    for fault in _faults(modules):
+        raise BundleError(f"{path}: {fault}")
     return Bundle(
         id=toml.id,
         title=toml.title,
@@ -186,22 +150,14 @@ def _read_text(path: Path) -> str:
         raise BundleError(f"{path} is not UTF-8: {error}") from error
 
 
-def _check_module(path: Path, modality: Modality, module: ModuleSpec) -> None:
-    kind, format_, arch = _LOADABLE[modality]
-    for field, value, known in (
-        ("kind", module.kind, kind),
-        ("format", module.format, format_),
-        ("arch", module.arch, arch or module.arch),
-    ):
-        if value != known:
-            raise BundleError(f"{path}: {field} {value!r} of [{modality}] cannot be loaded, only {known!r}")
-    if modality == "text" and len(module.files) != 1:
-        raise BundleError(f"{path}: [text] names {len(module.files)} files; a decoder is one GGUF")
-    names = [file.name for file in module.files]
-    if len(set(names)) != len(names):
-        raise BundleError(f"{path}: two files of [{modality}] have one name")
-    for file in module.files:
-        for part in file.parts:
-            way = PurePosixPath(part.path)
-            if way.is_absolute() or ".." in way.parts:
-                raise BundleError(f"{path}: the path {part.path!r} of [{modality}] leads out of its package")
+def _faults(modules: Mapping[Modality, ModuleSpec]) -> Iterable[str]:
+    for modality, module in modules.items():
+        yield from module.faults(modality)
+    wanted = modules["text"].widths.d_model
+    for modality, module in modules.items():
+        if module.kind == "encoder" and module.d_out != wanted:
+            said = f"{wanted}" if wanted is not None else "not given"
+            yield (
+                f"[{modality}] gives embeddings of {module.d_out} numbers (d_out), and the decoder's widths.d_model is "
+                f"{said}"
+            )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from autoglm_phone.core.errors import BundleError
-from autoglm_phone.weights.bundle import FileSpec, HubSpec
+from autoglm_phone.weights.module_spec import FileSpec, HubSpec
 
 
 def download_from_hub(hub: HubSpec, file: FileSpec, folder: Path) -> Path:

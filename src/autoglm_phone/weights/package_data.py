@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from autoglm_phone.core.errors import BundleError
-from autoglm_phone.weights.bundle import FileSpec, PartSpec
+from autoglm_phone.weights.module_spec import FileSpec, PartSpec
 
 
 class PackageData(Protocol):

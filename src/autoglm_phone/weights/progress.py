@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from autoglm_phone.weights.bundle import FileSpec
+from autoglm_phone.weights.module_spec import FileSpec
 from autoglm_phone.weights.verified import OnBytes
 
 

@@ -14,8 +14,9 @@ from typing import Protocol
 
 from autoglm_phone.core.errors import BundleError
 from autoglm_phone.core.module import Modality
-from autoglm_phone.weights.bundle import Bundle, FileSpec, HubSpec, ModuleSpec
+from autoglm_phone.weights.bundle import Bundle
 from autoglm_phone.weights.catalogue import CATALOGUE, PREFIX, find_bundle
+from autoglm_phone.weights.module_spec import FileSpec, HubSpec, ModuleSpec
 from autoglm_phone.weights.package_data import PackageData, installed_data, parts_of
 from autoglm_phone.weights.progress import Meter, Progress, silent
 from autoglm_phone.weights.verified import OnBytes, VerifiedFiles, join_files, take_over
@@ -31,10 +32,11 @@ class HubDownload(Protocol):
 
 @dataclass(frozen=True)
 class LocatedModule:
-    """A module whose files are all there and verified; files are in the order of the spec."""
+    """A module whose files are all there and verified; files are its weights, in the order of the spec."""
 
     spec: ModuleSpec
     files: tuple[Path, ...]
+    template: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -78,7 +80,12 @@ class Store:
 
     def find(self, model: str) -> Bundle:
         """The bundle that a name or a path means."""
-        return find_bundle(model, self._verified.digest)
+        return find_bundle(model, self._verified.digest, self.imported)
+
+    @property
+    def imported(self) -> Path:
+        """Where bundles are that were imported, each in the folder of its id."""
+        return self.home / "bundles"
 
     def place(self, bundle: Bundle, modality: Modality, file: FileSpec) -> Path:
         """Where the file is or will be: in its package, beside the user's bundle.toml, or in the cache folder."""
@@ -108,10 +115,12 @@ class Store:
             faults = self.put_together(bundle, progress)
         if faults:
             raise BundleError(explain(bundle, self.home, faults))
-        return {
-            modality: LocatedModule(module, tuple(self.place(bundle, modality, file) for file in module.files))
-            for modality, module in bundle.modules.items()
-        }
+        return {modality: self._located(bundle, modality) for modality in bundle.modules}
+
+    def _located(self, bundle: Bundle, modality: Modality) -> LocatedModule:
+        module = bundle.modules[modality]
+        template = self.place(bundle, modality, module.template) if module.template is not None else None
+        return LocatedModule(module, tuple(self.place(bundle, modality, file) for file in module.weights), template)
 
     def put_together(self, bundle: Bundle, progress: Progress = silent) -> list[Fault]:
         """Make what is missing out of installed packages; gives what is missing still."""
@@ -229,5 +238,5 @@ def explain(bundle: Bundle, home: Path, faults: Iterable[Fault]) -> str:
 
 def _files(bundle: Bundle) -> Iterator[tuple[Modality, FileSpec]]:
     for modality, module in bundle.modules.items():
-        for file in module.files:
+        for file in module.all_files:
             yield modality, file

@@ -4,7 +4,7 @@ import pytest
 from small_bundle import HEAD, SPEECH, TEXT, WORDS, sha256, small_bundle, write_bundle
 
 from autoglm_phone.core.errors import BundleError
-from autoglm_phone.weights.bundle import load_bundle
+from autoglm_phone.weights.bundle import check_served, load_bundle
 
 
 def test_a_bundle_is_read_from_its_folder_or_its_file(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_the_digest_of_one_file_is_its_own_and_of_several_covers_all(tmp_path: P
         ('name = "w.gguf"', 'name = "../w.gguf"', "name"),
         ('path = "words_1/data/part.bin"', 'path = "../../etc/passwd"', "leads out of its package"),
         ('path = "words_1/data/part.bin"', 'path = "/etc/passwd"', "leads out of its package"),
-        ('format = "gguf"', 'format = "safetensors"', r"'safetensors' of \[text\] cannot be loaded, only 'gguf'"),
+        ('format = "gguf"', 'format = "onnx"', r"'onnx' of \[text\] is not known, only 'gguf' or 'safetensors'"),
         ('kind = "decoder"', 'kind = "encoder"', "'encoder'"),
         ('revision = "0', 'revision = "main', "revision"),
         ("id = ", "id is ", "Expected '='"),
@@ -67,13 +67,21 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str
     assert str(folder / "bundle.toml") in str(caught.value)
 
 
+def test_a_form_that_this_version_cannot_serve_is_named(tmp_path: Path) -> None:
+    described = load_bundle(write_bundle(tmp_path, (HEAD + TEXT).replace('"gguf"', '"safetensors"')))
+    with pytest.raises(
+        BundleError, match="decoder safetensors qwen2, which this version cannot serve, only decoder gguf"
+    ):
+        check_served(described)
+
+
 def test_two_files_of_a_module_need_two_names(tmp_path: Path) -> None:
     twice = SPEECH + SPEECH[SPEECH.index("[[speech.files]]") :]
     with pytest.raises(BundleError, match="one name"):
         load_bundle(write_bundle(tmp_path, HEAD + TEXT + twice))
 
 
-def test_a_decoder_is_one_file(tmp_path: Path) -> None:
+def test_a_gguf_is_one_file(tmp_path: Path) -> None:
     twice = TEXT + TEXT[TEXT.index("[[text.files]]") :].replace("w.gguf", "v.gguf")
     with pytest.raises(BundleError, match="names 2 files"):
         load_bundle(write_bundle(tmp_path, HEAD + twice))

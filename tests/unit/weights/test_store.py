@@ -21,7 +21,8 @@ from small_bundle import (
 
 from autoglm_phone.core.errors import BundleError
 from autoglm_phone.weights import store as store_module
-from autoglm_phone.weights.bundle import Bundle, FileSpec, HubSpec, load_bundle
+from autoglm_phone.weights.bundle import Bundle, load_bundle
+from autoglm_phone.weights.module_spec import FileSpec, HubSpec
 from autoglm_phone.weights.store import HubDownload, Store, cache_home
 
 

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+from tiny_gguf import write_decoder, write_mmproj
+from typer.testing import CliRunner, Result
+
+from autoglm_phone.cli.main import app
+from autoglm_phone.core.errors import BundleError
+
+
+@pytest.fixture
+def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AUTOGLM_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    write_decoder(folder / "Tiny.gguf")
+    write_mmproj(folder / "mmproj-Tiny.gguf")
+    (folder / "LICENSE.txt").write_text("You may.")
+    return folder
+
+
+def command(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def test_an_imported_model_is_listed_shown_and_checked(pair: Path) -> None:
+    made = command("import", str(pair), "--id", "mine", "--licence", "MIT")
+    assert made.exit_code == 0, made.output
+    assert "mine" in command("models", "list").stdout
+    shown = command("models", "show", "mine").stdout
+    assert shown.count("licence MIT") == 2
+    assert str(pair.parent / "home" / "bundles" / "mine" / "licences" / "LICENSE.txt") in shown
+    checked = command("bundle", "check", "mine")
+    assert (checked.exit_code, "d_model 8" in checked.stdout, "d_out 8" in checked.stdout) == (0, True, True)
+
+
+def test_a_licence_that_nobody_knows_is_told(pair: Path) -> None:
+    assert "--licence" in command("import", str(pair / "Tiny.gguf"), "--id", "mine").stderr
+
+
+def test_of_several_encoders_one_is_named(pair: Path, tmp_path: Path) -> None:
+    second = write_mmproj(pair / "mmproj-second.gguf")
+    elsewhere = write_mmproj(tmp_path / "mmproj.gguf")
+    assert isinstance(command("import", str(pair), "--id", "mine").exception, BundleError)
+    assert "beside" in str(command("import", str(pair), "--id", "mine", "--mmproj", str(elsewhere)).exception)
+    assert command("import", str(pair), "--id", "mine", "--mmproj", str(second)).exit_code == 0
+    assert "mmproj-second.gguf" in command("models", "show", "mine").stdout
+
+
+@pytest.mark.parametrize("fault", ["bytes", "missing", "width", "licence"])
+def test_what_is_wrong_is_told_with_a_status(pair: Path, fault: str) -> None:
+    command("import", str(pair), "--id", "mine")
+    folder = pair.parent / "home" / "bundles" / "mine"
+    told = {"bytes": "is damaged", "missing": "is missing", "width": "d_model = 9", "licence": "licence"}[fault]
+    match fault:
+        case "bytes":
+            path = folder / "mmproj-Tiny.gguf"
+            data = bytearray(path.read_bytes())
+            data[-1] ^= 1
+            path.unlink()
+            path.write_bytes(data)
+        case "missing":
+            (folder / "Tiny.gguf").unlink()
+        case "licence":
+            (folder / "licences" / "LICENSE.txt").unlink()
+        case "width":
+            toml = folder / "bundle.toml"
+            toml.write_text(toml.read_text().replace("d_model = 8", "d_model = 9").replace("d_out = 8", "d_out = 9"))
+    result = command("bundle", "check", "mine")
+    assert (result.exit_code, told in result.stderr) == (1, True), result.output
