@@ -54,6 +54,15 @@ def rule(ours: str, *theirs: str, make: Make = only) -> Rule:
     return Rule(ours, theirs, make)
 
 
+def known_prefix(names: Iterable[str], prefixes: Sequence[str]) -> str:
+    """The first of the prefixes that some name begins with; the last if none does.
+
+    Checkpoints of different ages have different ones in front of the same names.
+    """
+    found = tuple(names)
+    return next((one for one in prefixes if any(name.startswith(one) for name in found)), prefixes[-1])
+
+
 def same_suffixes(ours: str, theirs: str, *suffixes: str) -> tuple[Rule, ...]:
     """A rule for each of the tensors of a layer: `weight`, `bias`."""
     return tuple(Rule(f"{ours}.{suffix}", (f"{theirs}.{suffix}",)) for suffix in suffixes)

@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 
 from autoglm_phone.core.errors import BundleError
+from autoglm_phone.weights.checkpoint import Checkpoint
 from autoglm_phone.weights.dequantize import dequantize
 from autoglm_phone.weights.gguf_tensors import GgufTensors
+from autoglm_phone.weights.gguf_types import TENSOR_TYPES
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+# The formats that safetensors files and GGUF files share, under the same names.
+PLAIN_TYPES = {type_.name: type_ for type_ in TENSOR_TYPES.values() if type_.name in ("F32", "F16", "BF16")}
 
 
 class GgufFloats(Mapping[str, Floats]):
@@ -37,3 +42,23 @@ class GgufFloats(Mapping[str, Floats]):
         if entry is None:
             raise BundleError(f"{self._file.path.name} has no tensor {name!r}")
         return entry.shape
+
+
+class CheckpointFloats(Mapping[str, Floats]):
+    """Looking a tensor up reads all of it. Raises BundleError, also for one that is not of F32, F16 or BF16."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._tensors = checkpoint.tensors
+
+    def __getitem__(self, name: str) -> Floats:
+        tensor = self._tensors[name]
+        type_ = PLAIN_TYPES.get(tensor.dtype)
+        if type_ is None:
+            raise BundleError(f"tensor {name!r} is of type {tensor.dtype}, only {', '.join(PLAIN_TYPES)} can be read")
+        return dequantize(tensor.data(), type_).reshape(tensor.shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -74,6 +74,7 @@ class _Checkpoint(msgspec.Struct, frozen=True):
     temporal_patch_size: Annotated[int, Meta(ge=2, le=2)] = 2
     rms_norm_eps: Annotated[float, Meta(gt=0)] = 1e-5
     in_channels: Annotated[int, Meta(ge=3, le=3)] = 3
+    hidden_act: Literal["silu"] = "silu"
 
 
 class _Gguf(msgspec.Struct, frozen=True, rename=lambda name: "clip.vision." + name.replace("__", ".")):
@@ -119,6 +120,8 @@ def from_gguf(metadata: Mapping[str, Any], shape: Callable[[str], tuple[int, ...
     kind = metadata.get("clip.vision.projector_type", metadata.get("clip.projector_type"))
     if kind != "glm4v":
         raise BundleError(f"the vision projector is {kind!r}; only 'glm4v' is known")
+    if metadata.get("clip.use_silu") is not True:
+        raise BundleError("clip.use_silu is not true: the vision encoder's activation is another than GLM-4.1V's")
     try:
         found = msgspec.convert(metadata, _Gguf)
     except msgspec.ValidationError as error:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from autoglm_phone.weights.name_map import Floats, NameMap, joined_rows, per_layer, rule, same_suffixes
+from autoglm_phone.weights.name_map import Floats, NameMap, joined_rows, known_prefix, per_layer, rule, same_suffixes
 
 # Checkpoints saved before transformers 4.52 lack the first `model.`.
 PREFIXES = ("model.visual.", "visual.")
@@ -35,7 +35,7 @@ def _flat(tensor: Floats) -> Floats:
 
 def checkpoint_map(num_layers: int, names: Iterable[str]) -> NameMap:
     """names: those of the checkpoint, which tell its age."""
-    prefix = PREFIXES[0] if any(name.startswith(PREFIXES[0]) for name in names) else PREFIXES[1]
+    prefix = known_prefix(names, PREFIXES)
     layer = (
         rule("layers.{layer}.attention_norm.weight", "blocks.{layer}.norm1.weight"),
         rule("layers.{layer}.attention.qkv.weight", "blocks.{layer}.attn.qkv.weight"),

@@ -132,7 +132,14 @@ def test_an_older_checkpoint_is_read_too(encoder: VisionEncoder) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("depth", 10**9), ("num_heads", 0), ("hidden_size", -1), ("patch_size", "14"), ("num_heads", 5)],
+    [
+        ("depth", 10**9),
+        ("num_heads", 0),
+        ("hidden_size", -1),
+        ("patch_size", "14"),
+        ("num_heads", 5),
+        ("hidden_act", "gelu"),
+    ],
 )
 def test_a_hostile_configuration_is_refused(field: str, value: object) -> None:
     with pytest.raises(BundleError, match=r"vision_config|vision encoder"):
