@@ -8,6 +8,7 @@ import typer
 from autoglm_phone import __version__
 from autoglm_phone.cli.bundle import bundle_app, import_model
 from autoglm_phone.cli.chat import chat
+from autoglm_phone.cli.convert import convert, synth
 from autoglm_phone.cli.doctor import doctor
 from autoglm_phone.cli.estimate import estimate
 from autoglm_phone.cli.kernels import kernels_app
@@ -31,6 +32,8 @@ app.command("import")(import_model)
 app.add_typer(kernels_app, name="kernels")
 app.command("doctor")(doctor)
 app.command("estimate")(estimate)
+app.command("convert")(convert)
+app.command("synth")(synth)
 
 
 def _show_version(is_wanted: bool) -> None:

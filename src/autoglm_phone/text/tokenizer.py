@@ -58,7 +58,7 @@ class Tokenizer:
             for name, index in self.special_tokens.items()
         }
         self._fast = _fast_tokenizer(metadata, {tokens[i]: i for i, kind in enumerate(types) if kind == NORMAL})
-        self._byte_of = {char: byte for byte, char in enumerate(_byte_alphabet())}
+        self._byte_of = {char: byte for byte, char in enumerate(byte_alphabet())}
         self.eos_tokens = self._find_end_tokens(metadata)
         self.bos_name, self.eos_name = (self._name(tokens, metadata, end) for end in ("bos", "eos"))
         adds_bos = metadata.get("tokenizer.ggml.add_bos_token", metadata["tokenizer.ggml.pre"] == "llama-bpe")
@@ -139,7 +139,7 @@ def _fast_tokenizer(metadata: Mapping[str, Any], vocab: dict[str, int]) -> FastT
     pre = metadata.get("tokenizer.ggml.pre", "default")
     if pre not in _DIGITS:
         raise SetupError(f"pre-tokenizer {pre!r} is not supported; known are {', '.join(sorted(_DIGITS))}")
-    missing = [char for char in _byte_alphabet() if char not in vocab]
+    missing = [char for char in byte_alphabet() if char not in vocab]
     if missing:
         raise BundleError(f"the vocabulary lacks {len(missing)} of the 256 bytes: not every text could be tokenised")
     pairs = (merge.partition(" ") for merge in _field(metadata, "tokenizer.ggml.merges", str))
@@ -152,7 +152,7 @@ def _fast_tokenizer(metadata: Mapping[str, Any], vocab: dict[str, int]) -> FastT
     return fast
 
 
-def _byte_alphabet() -> list[str]:
+def byte_alphabet() -> list[str]:
     """GPT-2's printable stand-ins for the 256 bytes, in order (Radford et al. 2019, encoder.py)."""
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     others = iter(range(256, 512))

@@ -47,3 +47,15 @@ TENSOR_TYPES: dict[int, TensorType] = {
     35: TensorType("TQ2_0", 256, 66),
     39: TensorType("MXFP4", 32, 17),
 }
+
+_BY_NAME = {type_.name: (number, type_) for number, type_ in TENSOR_TYPES.items()}
+
+
+def named(name: str) -> TensorType:
+    """The format that ggml calls so, as Q4_K."""
+    return _BY_NAME[name][1]
+
+
+def number_of(type_: TensorType) -> int:
+    """Its number in enum ggml_type, as files have it."""
+    return _BY_NAME[type_.name][0]

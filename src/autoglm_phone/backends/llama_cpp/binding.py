@@ -106,6 +106,10 @@ void llama_sampler_apply(struct llama_sampler * smpl, llama_token_data_array * c
 void llama_sampler_accept(struct llama_sampler * smpl, llama_token token);
 llama_token llama_sampler_sample(struct llama_sampler * smpl, struct llama_context * ctx, int32_t idx);
 void llama_sampler_free(struct llama_sampler * smpl);
+
+size_t ggml_quantize_chunk(
+    int type, const float * src, void * dst, int64_t start, int64_t nrows, int64_t n_per_row, const float * imatrix);
+bool ggml_validate_row_data(int type, const void * data, size_t nbytes);
 """
 
 PROCESS_TYPE_DECODE = 1

@@ -1,0 +1,88 @@
+"""Where a model's folder has its tokenizer, chat template, licence and pixel norms; each file is optional but one."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from autoglm_phone.core.errors import BundleError
+from autoglm_phone.models.vision.config import VisionConfig
+from autoglm_phone.weights.checkpoint import read_json
+
+TEMPLATE_FILE = "chat_template.jinja"
+MAX_TEXT_BYTES = 1 << 20
+
+# Ours, in GLM-4.1V's form, for a model without one.
+PLAIN_TEMPLATE = """[gMASK]<sop>
+{%- for message in messages -%}
+<|{{ message.role }}|>
+{% if message.content is string -%}
+{{ message.content }}
+{%- else -%}
+{%- for part in message.content -%}
+{%- if part.type == 'text' -%}{{ part.text }}
+{%- elif part.type == 'image' -%}<|begin_of_image|><|image|><|end_of_image|>
+{%- endif -%}
+{%- endfor -%}
+{%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}<|assistant|>
+{% endif -%}"""
+
+Channel = Annotated[float, Meta(ge=0, le=1)]
+
+
+class _Preprocessor(msgspec.Struct, frozen=True):
+    image_mean: tuple[Channel, Channel, Channel] | None = None
+    image_std: tuple[Channel, Channel, Channel] | None = None
+
+
+class _WithTemplate(msgspec.Struct, frozen=True):
+    chat_template: str | None = None
+
+
+def find_tokenizer(place: Path) -> Path:
+    """The file itself, or a folder's tokenizer.json, or else its ranks. Raises BundleError if there is none."""
+    if place.is_file():
+        return place
+    for pattern in ("tokenizer.json", "tokenizer.model", "*.tokenizer.model"):
+        if found := sorted(place.glob(pattern)):
+            return found[0]
+    raise BundleError(f"{place} has neither tokenizer.json nor tokenizer.model; name a folder or file that is one")
+
+
+def find_template(folder: Path) -> str:
+    """A file of its own, or a field of tokenizer_config.json; without either ours."""
+    for path in sorted(folder.glob(f"*{TEMPLATE_FILE}")):
+        return _text(path)
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        if (folder / name).is_file():
+            template = read_json(folder / name, _WithTemplate, MAX_TEXT_BYTES).chat_template
+            if template:
+                return template
+    return PLAIN_TEMPLATE
+
+
+def with_preprocessor(config: VisionConfig, folder: Path) -> VisionConfig:
+    """With the means and deviations of pixels that the folder's processor has, if it says any."""
+    path = folder / "preprocessor_config.json"
+    if not path.is_file():
+        return config
+    found = read_json(path, _Preprocessor, MAX_TEXT_BYTES)
+    return replace(config, mean=found.image_mean or config.mean, std=found.image_std or config.std)
+
+
+def find_licence(folder: Path) -> str:
+    """What the front matter of a hub's README.md says."""
+    path = folder / "README.md"
+    found = re.search(r"^license: *([\w.-]{1,64}) *$", _text(path), re.MULTILINE) if path.is_file() else None
+    return found.group(1) if found else "unknown"
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(MAX_TEXT_BYTES)
+    return data.decode("utf-8", "replace")
