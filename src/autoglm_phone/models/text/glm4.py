@@ -9,13 +9,13 @@ Source: github.com/huggingface/transformers, models/glm4v/modeling_glm4v.py.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from autoglm_phone.models.text.config import DecoderConfig
 from autoglm_phone.models.text.kv_cache import KvCache
 from autoglm_phone.ops.attention import attention
 from autoglm_phone.ops.norm import RmsNorm
 from autoglm_phone.ops.rope import rope_angles, rotate_pairs
+from autoglm_phone.ops.swiglu import SwiGlu
 
 
 class Glm4Decoder(nn.Module):
@@ -50,7 +50,7 @@ class Layer(nn.Module):
         self.attention = Attention(config, index)
         self.attention_post_norm = RmsNorm(config.d_model, config.norm_eps)
         self.ff_norm = RmsNorm(config.d_model, config.norm_eps)
-        self.ff = FeedForward(config)
+        self.ff = SwiGlu(config.d_model, config.d_ff)
         self.ff_post_norm = RmsNorm(config.d_model, config.norm_eps)
 
     def forward(self, x: Tensor, angles: Tensor, cache: KvCache | None) -> Tensor:
@@ -76,20 +76,6 @@ class Attention(nn.Module):
         if cache is not None:
             k, v = cache.put(self.index, k, v)
         out: Tensor = self.out(attention(q, k, v, is_causal=True))
-        return out
-
-
-class FeedForward(nn.Module):
-    """SwiGLU: half of what the first matrix gives lets the other half through."""
-
-    def __init__(self, config: DecoderConfig) -> None:
-        super().__init__()
-        self.gate_up = nn.Linear(config.d_model, 2 * config.d_ff, bias=False)
-        self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        gate, up = self.gate_up(x).chunk(2, dim=-1)
-        out: Tensor = self.down(functional.silu(gate) * up)
         return out
 
 

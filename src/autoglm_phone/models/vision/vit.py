@@ -14,6 +14,7 @@ from autoglm_phone.models.vision.grid import PatchGrid
 from autoglm_phone.ops.attention import attention
 from autoglm_phone.ops.norm import RmsNorm
 from autoglm_phone.ops.rope import rope_angles, rotate_halves
+from autoglm_phone.ops.swiglu import SwiGlu
 
 
 class VisionTransformer(nn.Module):
@@ -49,7 +50,7 @@ class Layer(nn.Module):
         self.attention_norm = RmsNorm(config.d_model, config.norm_eps)
         self.attention = Attention(config)
         self.ff_norm = RmsNorm(config.d_model, config.norm_eps)
-        self.ff = FeedForward(config.d_model, config.d_ff)
+        self.ff = SwiGlu(config.d_model, config.d_ff)
 
     def forward(self, x: Tensor, angles: Tensor) -> Tensor:
         x = x + self.attention(self.attention_norm(x), angles)
@@ -72,20 +73,6 @@ class Attention(nn.Module):
         return out
 
 
-class FeedForward(nn.Module):
-    """SwiGLU: half of what the first matrix gives lets the other half through."""
-
-    def __init__(self, width: int, d_ff: int) -> None:
-        super().__init__()
-        self.gate_up = nn.Linear(width, 2 * d_ff, bias=False)
-        self.down = nn.Linear(d_ff, width, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        gate, up = self.gate_up(x).chunk(2, dim=-1)
-        out: Tensor = self.down(functional.silu(gate) * up)
-        return out
-
-
 class Merger(nn.Module):
     """The patches of a token become one embedding of the decoder's width."""
 
@@ -95,7 +82,7 @@ class Merger(nn.Module):
         self.downsample = nn.Linear(self.patches_a_token * config.d_model, config.d_out)
         self.proj = nn.Linear(config.d_out, config.d_out, bias=False)
         self.norm = nn.LayerNorm(config.d_out)
-        self.ff = FeedForward(config.d_out, config.d_merger_ff)
+        self.ff = SwiGlu(config.d_out, config.d_merger_ff)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.downsample(x.reshape(len(x) // self.patches_a_token, -1))
