@@ -4,6 +4,7 @@ from pathlib import Path
 
 import ctranslate2  # type: ignore[import-untyped]  # ships no types
 import numpy as np
+import pytest
 from benchmarks.peer_mmproj import STACK, Writer, read_ct2, write_hyperparameters, write_whisper
 from tiny_glm4v import relative_error
 
@@ -14,6 +15,7 @@ from autoglm_phone.models.speech.encoder import SpeechEncoder
 from autoglm_phone.models.speech.log_mel import log_mel
 from autoglm_phone.weights.gguf_tensors import read_tensors
 
+pytestmark = pytest.mark.real
 D_MODEL = 64
 
 

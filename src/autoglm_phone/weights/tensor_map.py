@@ -13,11 +13,14 @@ from autoglm_phone.weights.checkpoint import Checkpoint
 from autoglm_phone.weights.dequantize import dequantize
 from autoglm_phone.weights.gguf_tensors import GgufTensors
 from autoglm_phone.weights.gguf_types import TENSOR_TYPES
+from autoglm_phone.weights.safetensors_file import StoredTensor
+from autoglm_phone.weights.weight_only import CODES, GROUP, SCALES, unpack
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 # The formats that safetensors files and GGUF files share, under the same names.
 PLAIN_TYPES = {type_.name: type_ for type_ in TENSOR_TYPES.values() if type_.name in ("F32", "F16", "BF16")}
+CODE_TYPES = {"I8": np.int8, "U8": np.uint8}
 
 
 class GgufFloats(Mapping[str, Floats]):
@@ -45,12 +48,22 @@ class GgufFloats(Mapping[str, Floats]):
 
 
 class CheckpointFloats(Mapping[str, Floats]):
-    """Looking a tensor up reads all of it. Raises BundleError, also for one that is not of F32, F16 or BF16."""
+    """Looking a tensor up reads all of it. Weights in 8 or 4 bits (weight_only.py) are there under their own names.
+
+    Raises BundleError, also for a tensor that is not of F32, F16 or BF16.
+    """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._tensors = checkpoint.tensors
+        self._packed = {
+            name.removesuffix(CODES)
+            for name in self._tensors
+            if name.endswith(CODES) and _scales(name) in self._tensors
+        }
 
     def __getitem__(self, name: str) -> Floats:
+        if name in self._packed:
+            return _unpacked(self._tensors[name + CODES], self._tensors[name + SCALES])
         tensor = self._tensors[name]
         type_ = PLAIN_TYPES.get(tensor.dtype)
         if type_ is None:
@@ -58,7 +71,22 @@ class CheckpointFloats(Mapping[str, Floats]):
         return dequantize(tensor.data(), type_).reshape(tensor.shape)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
+        halves = {name + part for name in self._packed for part in (CODES, SCALES)}
+        return iter(self._packed.union(self._tensors.keys() - halves))
 
     def __len__(self) -> int:
-        return len(self._tensors)
+        return len(self._tensors) - len(self._packed)
+
+
+def _scales(codes_name: str) -> str:
+    return codes_name.removesuffix(CODES) + SCALES
+
+
+def _unpacked(codes: StoredTensor, scales: StoredTensor) -> Floats:
+    dtype = CODE_TYPES.get(codes.dtype)
+    if dtype is None or scales.dtype != "F16" or len(codes.shape) != 2:
+        raise BundleError(f"tensor {codes.name!r} is not of our forms in 8 or 4 bits (docs/convert.md)")
+    rows, columns = codes.shape[0], codes.shape[1] * (1 if codes.dtype == "I8" else 2)
+    if columns % GROUP or scales.shape != (rows, columns // GROUP):
+        raise BundleError(f"tensor {scales.name!r} is {scales.shape}: no scale for each {GROUP} of {codes.name!r}")
+    return unpack(codes.data().view(dtype), scales.data().view("<f2"))

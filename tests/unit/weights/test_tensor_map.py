@@ -50,3 +50,14 @@ def test_a_gguf_file_s_blocks_are_unpacked(tmp_path: Path) -> None:
     assert tensors.shape("blocks") == (2, 3, 64)
     with pytest.raises(BundleError, match=r"m\.gguf has no tensor 'absent'"):
         tensors.shape("absent")
+
+
+@pytest.mark.parametrize("scales", [torch.ones(2, 2).half(), torch.ones(2, 1), torch.ones(3, 1).half()])
+def test_packed_weights_whose_parts_do_not_fit_are_refused(tmp_path: Path, scales: torch.Tensor) -> None:
+    codes = torch.zeros(2, 128, dtype=torch.int8)
+    save_file({"x.weight.codes": codes, "x.weight.scales": scales}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text("{}")
+    tensors = CheckpointFloats(open_checkpoint(tmp_path))
+    assert list(tensors) == ["x.weight"]
+    with pytest.raises(BundleError, match=r"x\.weight\."):
+        tensors["x.weight"]
