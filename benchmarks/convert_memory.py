@@ -27,26 +27,9 @@ from autoglm_phone.weights.checkpoint import INDEX_FILE
 SHARDS = 4
 BLOCK_BYTES = 64 << 20
 TEXT = SHAPES["9b"].text
-CONFIG = {
-    "model_type": "glm4v",
-    "text_config": {
-        "vocab_size": TEXT.vocab_size,
-        "hidden_size": TEXT.hidden_size,
-        "intermediate_size": TEXT.intermediate_size,
-        "num_hidden_layers": TEXT.num_hidden_layers,
-        "num_attention_heads": TEXT.num_attention_heads,
-        "num_key_value_heads": TEXT.num_key_value_heads,
-        "max_position_embeddings": TEXT.max_position_embeddings,
-        "rope_parameters": {"rope_theta": 10000.0, "partial_rotary_factor": 0.5, "mrope_section": [8, 12, 12]},
-    },
-    "vision_config": {
-        "depth": 24,
-        "hidden_size": 1536,
-        "num_heads": 12,
-        "out_hidden_size": 4096,
-        "intermediate_size": 13696,
-    },
-}
+ROPE = {"rope_theta": 10000.0, "partial_rotary_factor": 0.5, "mrope_section": [8, 12, 12]}
+# Everything else is as the configuration has it where a file says nothing.
+CONFIG = {"model_type": "glm4v", "text_config": {"rope_parameters": ROPE}, "vision_config": {}}
 
 
 def write_checkpoint(folder: Path) -> None:

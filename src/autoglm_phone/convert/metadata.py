@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autoglm_phone.convert.gguf_writer import Entry
-from autoglm_phone.convert.hyperparameters import TextConfig, WhisperConfig
 from autoglm_phone.convert.mix import FILE_TYPES, EncoderMix, TextMix
 from autoglm_phone.convert.vocabulary import Vocabulary
+from autoglm_phone.models.speech.config import SpeechConfig
+from autoglm_phone.models.text.config import DecoderConfig
 from autoglm_phone.models.vision.config import VisionConfig
 
 QUANTISATION_VERSION = 2  # ggml.h, GGML_QNT_VERSION
@@ -36,21 +37,20 @@ class Origin:
 
 
 def text_metadata(
-    config: TextConfig, mix: TextMix, origin: Origin, vocabulary: Vocabulary, template: str
+    config: DecoderConfig, mix: TextMix, origin: Origin, vocabulary: Vocabulary, template: str
 ) -> dict[str, Entry]:
     entries = _general("glm4", "model", mix, origin) | {
-        "glm4.block_count": config.num_hidden_layers,
-        "glm4.context_length": config.max_position_embeddings,
-        "glm4.embedding_length": config.hidden_size,
-        "glm4.feed_forward_length": config.intermediate_size,
-        "glm4.attention.head_count": config.num_attention_heads,
-        "glm4.attention.head_count_kv": config.num_key_value_heads,
+        "glm4.block_count": config.num_layers,
+        "glm4.context_length": config.max_positions,
+        "glm4.embedding_length": config.d_model,
+        "glm4.feed_forward_length": config.d_ff,
+        "glm4.attention.head_count": config.num_heads,
+        "glm4.attention.head_count_kv": config.num_kv_heads,
         "glm4.attention.key_length": config.head_size,
         "glm4.attention.value_length": config.head_size,
-        "glm4.attention.layer_norm_rms_epsilon": config.rms_norm_eps,
-        "glm4.rope.freq_base": config.theta,
-        "glm4.rope.dimension_count": config.rotary_dims,
-        "glm4.rope.dimension_sections": [*config.rope.mrope_section, 0],
+        "glm4.attention.layer_norm_rms_epsilon": config.norm_eps,
+        "glm4.rope.freq_base": config.rope_theta,
+        "glm4.rope.dimension_count": config.rotary_size,
         "tokenizer.ggml.model": "gpt2",
         "tokenizer.ggml.pre": "glm4",
         "tokenizer.ggml.tokens": vocabulary.tokens,
@@ -59,6 +59,8 @@ def text_metadata(
         "tokenizer.ggml.add_bos_token": False,
         "tokenizer.chat_template": template,
     }
+    if config.mrope_sections is not None:
+        entries["glm4.rope.dimension_sections"] = [*config.mrope_sections, 0]
     for role, token in _ROLES.items():
         index = vocabulary.id_of(token)
         if index is not None:
@@ -68,7 +70,7 @@ def text_metadata(
 
 def mmproj_metadata(
     vision: VisionConfig | None,
-    speech: tuple[WhisperConfig, int] | None,
+    speech: tuple[SpeechConfig, int] | None,
     text_width: int,
     mix: EncoderMix,
     origin: Origin,
@@ -116,16 +118,16 @@ def _vision(config: VisionConfig, text_width: int) -> dict[str, Entry]:
     }
 
 
-def _speech(config: WhisperConfig, stack: int, text_width: int) -> dict[str, Entry]:
+def _speech(config: SpeechConfig, stack: int, text_width: int) -> dict[str, Entry]:
     return {
         "clip.has_audio_encoder": True,
         "clip.audio.projection_dim": text_width,
         "clip.audio.embedding_length": config.d_model,
-        "clip.audio.feed_forward_length": config.encoder_ffn_dim,
-        "clip.audio.block_count": config.encoder_layers,
-        "clip.audio.attention.head_count": config.encoder_attention_heads,
+        "clip.audio.feed_forward_length": config.d_ff,
+        "clip.audio.block_count": config.num_layers,
+        "clip.audio.attention.head_count": config.num_heads,
         "clip.audio.attention.layer_norm_epsilon": NORM_EPSILON,
-        "clip.audio.num_mel_bins": config.num_mel_bins,
+        "clip.audio.num_mel_bins": config.num_mels,
         "clip.audio.projector.stack_factor": stack,
     }
 

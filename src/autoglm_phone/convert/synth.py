@@ -17,15 +17,16 @@ import numpy as np
 
 from autoglm_phone.convert.encode import Quantise
 from autoglm_phone.convert.gguf_writer import Filled, write_gguf
-from autoglm_phone.convert.hyperparameters import Rope, TextConfig
 from autoglm_phone.convert.metadata import Origin, mmproj_metadata, text_metadata
 from autoglm_phone.convert.mix import EncoderMix, TextMix, planned_encoder, planned_text
 from autoglm_phone.convert.planned import Planned
 from autoglm_phone.convert.text_map import text_rules
-from autoglm_phone.convert.tokenizer_files import PLAIN_TEMPLATE, find_template, find_tokenizer
+from autoglm_phone.convert.tokenizer_files import find_template, find_tokenizer
 from autoglm_phone.convert.vision_map import vision_rules
-from autoglm_phone.convert.vocabulary import VOCAB_SIZE, made_up_vocabulary, read_vocabulary
+from autoglm_phone.convert.vocabulary import made_up_vocabulary, read_vocabulary
+from autoglm_phone.models.text.config import DecoderConfig
 from autoglm_phone.models.vision.config import VisionConfig
+from autoglm_phone.text.known_templates import GLM4
 from autoglm_phone.weights.dequantize import Bytes
 from autoglm_phone.weights.gguf_types import TensorType
 from autoglm_phone.weights.progress import Progress
@@ -39,32 +40,21 @@ CHUNK_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class Shapes:
-    text: TextConfig
+    text: DecoderConfig
     vision: VisionConfig
 
 
 SHAPES: dict[Preset, Shapes] = {
-    "9b": Shapes(
-        TextConfig(
-            vocab_size=VOCAB_SIZE,
-            hidden_size=4096,
-            intermediate_size=13696,
-            num_hidden_layers=40,
-            num_attention_heads=32,
-            num_key_value_heads=2,
-            max_position_embeddings=65536,
-        ),
-        VisionConfig(),
-    ),
+    "9b": Shapes(DecoderConfig(), VisionConfig()),  # the true model's are their defaults
     "tiny": Shapes(
-        TextConfig(
-            vocab_size=VOCAB_SIZE,
-            hidden_size=256,
-            intermediate_size=512,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            rope_parameters=Rope(mrope_section=(4, 6, 6)),
+        DecoderConfig(
+            d_model=256,
+            num_layers=2,
+            num_heads=4,
+            head_size=64,
+            d_ff=512,
+            rotary_size=32,
+            mrope_sections=(4, 6, 6),
         ),
         VisionConfig(num_layers=2, d_model=128, num_heads=4, d_ff=256, d_out=256, d_merger_ff=512),
     ),
@@ -88,15 +78,15 @@ def synthesise(preset: Preset, out: Path, how: Synthesis) -> list[Path]:
     shapes = SHAPES[preset]
     origin = Origin(f"AutoGLM-Phone-{preset} with random weights", "unknown", f"random numbers of seed {how.seed}")
     if how.tokenizer is None:
-        vocabulary, template = made_up_vocabulary(), PLAIN_TEMPLATE
+        vocabulary, template = made_up_vocabulary(), GLM4
     else:
         vocabulary = read_vocabulary(find_tokenizer(how.tokenizer), shapes.text.vocab_size)
-        template = find_template(how.tokenizer) if how.tokenizer.is_dir() else PLAIN_TEMPLATE
-    text = planned_text(text_rules(shapes.text), how.text_mix, shapes.text.num_hidden_layers)
+        template = find_template(how.tokenizer) if how.tokenizer.is_dir() else GLM4
+    text = planned_text(text_rules(shapes.text), how.text_mix, shapes.text.num_layers)
     encoder = planned_encoder(vision_rules(shapes.vision), how.encoder_mix)
     files = [out / f"mmproj-{how.encoder_mix}.gguf", out / f"text-{how.text_mix}.gguf"]
     metadata = [
-        mmproj_metadata(shapes.vision, None, shapes.text.hidden_size, how.encoder_mix, origin),
+        mmproj_metadata(shapes.vision, None, shapes.text.d_model, how.encoder_mix, origin),
         text_metadata(shapes.text, how.text_mix, origin, vocabulary, template),
     ]
     weights = _RandomWeights(how.quantise, how.seed)

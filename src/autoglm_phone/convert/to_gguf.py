@@ -9,7 +9,6 @@ from pathlib import Path
 from autoglm_phone.convert.encode import Encoder, Quantise
 from autoglm_phone.convert.fingerprint import fingerprint
 from autoglm_phone.convert.gguf_writer import Filled, write_gguf
-from autoglm_phone.convert.hyperparameters import WhisperConfig, text_config, whisper_config
 from autoglm_phone.convert.metadata import Origin, mmproj_metadata, text_metadata
 from autoglm_phone.convert.mix import EncoderMix, TextMix, planned_encoder, planned_text
 from autoglm_phone.convert.planned import Planned, Rule, check_all_used, renamed, rows_of, stored
@@ -26,6 +25,8 @@ from autoglm_phone.convert.vision_map import PREFIX as VISION
 from autoglm_phone.convert.vision_map import vision_rules
 from autoglm_phone.convert.vocabulary import read_vocabulary
 from autoglm_phone.core.errors import BundleError
+from autoglm_phone.models.speech import config as speech_config
+from autoglm_phone.models.text import config as decoder_config
 from autoglm_phone.models.vision import config as vision_config
 from autoglm_phone.weights.checkpoint import Checkpoint
 from autoglm_phone.weights.dequantize import Bytes
@@ -54,7 +55,7 @@ class Conversion:
 
 def convert_text(checkpoint: Checkpoint, out: Path, how: Conversion) -> Path:
     """Writes `text-<mix>.gguf` into the folder `out`. Raises BundleError that names the field or tensor at fault."""
-    config = text_config(checkpoint.config)
+    config = decoder_config.from_checkpoint(checkpoint.config)
     rules = _as_named_in(checkpoint, text_rules(config))
     if "lm_head.weight" not in checkpoint.tensors and checkpoint.config.get("tie_word_embeddings"):
         rules = [rule for rule in rules if rule.target != "output.weight"]  # llama.cpp takes the embedding then
@@ -64,7 +65,7 @@ def convert_text(checkpoint: Checkpoint, out: Path, how: Conversion) -> Path:
     template = find_template(place if place.is_dir() else checkpoint.folder)
     metadata = text_metadata(config, how.text_mix, _origin(checkpoint), vocabulary, template)
     target = out / f"text-{how.text_mix}.gguf"
-    planned = planned_text(rules, how.text_mix, config.num_hidden_layers)
+    planned = planned_text(rules, how.text_mix, config.num_layers)
     with ThreadPoolExecutor(how.threads) as executor:
         encoder = Encoder(how.quantise, executor, how.threads)
         write_gguf(target, metadata, _filled(encoder, checkpoint, planned), how.progress)
@@ -73,31 +74,31 @@ def convert_text(checkpoint: Checkpoint, out: Path, how: Conversion) -> Path:
 
 def convert_encoders(checkpoint: Checkpoint, out: Path, how: Conversion, speech: Speech | None = None) -> Path | None:
     """Writes `mmproj-<mix>.gguf` with those encoders that there are; None if there are none."""
-    text = text_config(checkpoint.config)
+    text_width = decoder_config.from_checkpoint(checkpoint.config).d_model
     vision: vision_config.VisionConfig | None = None
     planned: list[tuple[Checkpoint, list[Planned]]] = []
     if "vision_config" in checkpoint.config:
         vision = with_preprocessor(vision_config.from_checkpoint(checkpoint.config), checkpoint.folder)
-        if vision.d_out != text.hidden_size:
+        if vision.d_out != text_width:
             raise BundleError(
-                f"config.json, vision_config: out_hidden_size is {vision.d_out}, the decoder's width {text.hidden_size}"
+                f"config.json, vision_config: out_hidden_size is {vision.d_out}, the decoder's width {text_width}"
             )
         rules = _as_named_in(checkpoint, vision_rules(vision))
         check_all_used(checkpoint, rules, under=(VISION, "visual."))
         planned.append((checkpoint, planned_encoder(rules, how.encoder_mix)))
-    heard: tuple[WhisperConfig, int] | None = None
+    heard: tuple[speech_config.SpeechConfig, int] | None = None
     if speech is not None:
-        whisper = whisper_config(speech.encoder.config)
+        whisper = speech_config.from_checkpoint(speech.encoder.config)
         heard = whisper, stack_of(speech.projector, whisper)
         rules = _as_named_in(speech.encoder, encoder_rules(whisper))
         planned.append((speech.encoder, planned_encoder(rules, how.encoder_mix)))
-        rules = projector_rules(speech.projector, whisper, text.hidden_size)
+        rules = projector_rules(speech.projector, whisper, text_width)
         check_all_used(speech.projector, rules, under=(PROJECTOR,))
         planned.append((speech.projector, planned_encoder(rules, how.encoder_mix)))
     if not planned:
         return None
     origin = _origin(*(source for source, _ in planned))
-    metadata = mmproj_metadata(vision, heard, text.hidden_size, how.encoder_mix, origin)
+    metadata = mmproj_metadata(vision, heard, text_width, how.encoder_mix, origin)
     target = out / f"mmproj-{how.encoder_mix}.gguf"
     with ThreadPoolExecutor(how.threads) as executor:
         encoder = Encoder(how.quantise, executor, how.threads)

@@ -10,27 +10,11 @@ from msgspec import Meta
 
 from autoglm_phone.core.errors import BundleError
 from autoglm_phone.models.vision.config import VisionConfig
+from autoglm_phone.text.known_templates import GLM4
 from autoglm_phone.weights.checkpoint import read_json
 
 TEMPLATE_FILE = "chat_template.jinja"
 MAX_TEXT_BYTES = 1 << 20
-
-# Ours, in GLM-4.1V's form, for a model without one.
-PLAIN_TEMPLATE = """[gMASK]<sop>
-{%- for message in messages -%}
-<|{{ message.role }}|>
-{% if message.content is string -%}
-{{ message.content }}
-{%- else -%}
-{%- for part in message.content -%}
-{%- if part.type == 'text' -%}{{ part.text }}
-{%- elif part.type == 'image' -%}<|begin_of_image|><|image|><|end_of_image|>
-{%- endif -%}
-{%- endfor -%}
-{%- endif -%}
-{%- endfor -%}
-{%- if add_generation_prompt -%}<|assistant|>
-{% endif -%}"""
 
 Channel = Annotated[float, Meta(ge=0, le=1)]
 
@@ -55,7 +39,7 @@ def find_tokenizer(place: Path) -> Path:
 
 
 def find_template(folder: Path) -> str:
-    """A file of its own, or a field of tokenizer_config.json; without either ours."""
+    """A file of its own, or a field of tokenizer_config.json; without either its family's."""
     for path in sorted(folder.glob(f"*{TEMPLATE_FILE}")):
         return _text(path)
     for name in ("chat_template.json", "tokenizer_config.json"):
@@ -63,7 +47,7 @@ def find_template(folder: Path) -> str:
             template = read_json(folder / name, _WithTemplate, MAX_TEXT_BYTES).chat_template
             if template:
                 return template
-    return PLAIN_TEMPLATE
+    return GLM4
 
 
 def with_preprocessor(config: VisionConfig, folder: Path) -> VisionConfig:

@@ -19,7 +19,7 @@ ORIGIN = Origin("9b", "mit", "test")
 
 
 def text(mix: TextMix) -> list[Planned]:
-    return planned_text(text_rules(NINE_B.text), mix, NINE_B.text.num_hidden_layers)
+    return planned_text(text_rules(NINE_B.text), mix, NINE_B.text.num_layers)
 
 
 def vision(mix: EncoderMix) -> list[Planned]:
