@@ -21,7 +21,7 @@ from autoglm_phone.text.tokenizer import CONTROL, NORMAL, USER_DEFINED, byte_alp
 from autoglm_phone.weights.checkpoint import read_json
 
 UNUSED = 5  # llama.h, llama_token_type
-MAX_TOKENIZER_BYTES = 64 << 20
+MAX_TOKENIZER_BYTES = 32 << 20
 MAX_TOKEN_BYTES = 1024
 
 # GLM-4's, in order from the first id behind its ranks. The last four belong to what the model says.
