@@ -20,7 +20,7 @@ INTERLEAVED_ROWS = 8
 # Native kernels pack these: columns that a row must be made of, and bytes that so many take (rows16.h, docs/adr/0007).
 # The file is read, not mapped.
 ROWS16 = 16
-ROWS16_BLOCKS = {"Q8_0": (32, 34), "Q5_0": (32, 34), "Q4_K": (256, 148), "Q6_K": (256, 274)}
+ROWS16_BLOCKS = {"Q8_0": (32, 34), "Q5_0": (32, 22), "Q4_K": (256, 148), "Q6_K": (256, 210)}
 
 # Lists of strings whose length says how much a vocabulary takes.
 TOKENS, MERGES = "tokenizer.ggml.tokens", "tokenizer.ggml.merges"

@@ -11,6 +11,9 @@ namespace {
 constexpr int ROWS = 16, BLOCK = 32, SUPER = 256;
 constexpr int STEPS = BLOCK / 4; // one VNNI instruction takes four columns
 constexpr int STEP_BYTES = 4 * ROWS;
+constexpr int BYTES = BLOCK * ROWS, NIBBLES = BYTES / 2, BITS = BYTES / 8; // of a block's codes, by how they are packed
+constexpr int AHEAD = 2048; // bytes between what is multiplied and what is fetched; 6144 did the same
+constexpr int UNPACK_QUADS = 3;
 constexpr int GROUPS = 2; // sets of 16 rows computed together; 2 x 4 sums fit the registers
 
 // ggml's blocks, by ggml-common.h
@@ -41,21 +44,40 @@ struct Sums { int32_t half[2]; int32_t whole() const { return half[0] + half[1];
 // besides. COARSE: of what belongs to SPAN blocks. PARTS: how many scales a block has. HAS_MIN: whether codes count
 // from a minimum. The instruction multiplies unsigned by signed, so codes below zero are stored with a SURPLUS.
 struct EightBits {
-    static constexpr int CODES = 512, FINE = 32, COARSE = 0, SPAN = 1, PARTS = 1, SURPLUS = 128;
+    static constexpr int CODES = BYTES, FINE = 32, COARSE = 0, SPAN = 1, PARTS = 1, SURPLUS = 128;
     static constexpr bool HAS_MIN = false;
     static __m512i codes(const uint8_t * block, int step) { return _mm512_loadu_si512(block + step * STEP_BYTES); }
     static __m512 scale(const uint8_t * fine, const uint8_t *, int) { return load_halves(fine); }
     static __m512 min(const uint8_t *, const uint8_t *) { return _mm512_setzero_ps(); }
 };
 
-struct FourBitsK {
-    static constexpr int CODES = 256, FINE = 32, COARSE = 64, SPAN = SUPER / BLOCK, PARTS = 1, SURPLUS = 0;
-    static constexpr bool HAS_MIN = true;
-    // a byte holds the codes of step s and of step s + 4
+// Half a byte a code: a byte holds those of step s and of step s + 4.
+__m512i nibbles(const uint8_t * block, int step) {
+    const __m512i pair = _mm512_loadu_si512(block + step % 4 * STEP_BYTES);
+    return _mm512_and_si512(step < 4 ? pair : _mm512_srli_epi16(pair, 4), _mm512_set1_epi8(15));
+}
+
+// A further bit of the codes, 64 to a step, adds `value` where it is set.
+__m512i with_bits(__m512i codes, const uint8_t * bits, int step, char value) {
+    uint64_t mask;
+    std::memcpy(&mask, bits + step * sizeof mask, sizeof mask);
+    return _mm512_mask_add_epi8(codes, mask, codes, _mm512_set1_epi8(value));
+}
+
+struct FiveBits {
+    static constexpr int CODES = NIBBLES + BITS, FINE = 32, COARSE = 0, SPAN = 1, PARTS = 1, SURPLUS = 16;
+    static constexpr bool HAS_MIN = false;
     static __m512i codes(const uint8_t * block, int step) {
-        const __m512i pair = _mm512_loadu_si512(block + step % 4 * STEP_BYTES);
-        return _mm512_and_si512(step < 4 ? pair : _mm512_srli_epi16(pair, 4), _mm512_set1_epi8(15));
+        return with_bits(nibbles(block, step), block + NIBBLES, step, 16);
     }
+    static __m512 scale(const uint8_t * fine, const uint8_t *, int) { return load_halves(fine); }
+    static __m512 min(const uint8_t *, const uint8_t *) { return _mm512_setzero_ps(); }
+};
+
+struct FourBitsK {
+    static constexpr int CODES = NIBBLES, FINE = 32, COARSE = 64, SPAN = SUPER / BLOCK, PARTS = 1, SURPLUS = 0;
+    static constexpr bool HAS_MIN = true;
+    static __m512i codes(const uint8_t * block, int step) { return nibbles(block, step); }
     static __m512 times(const uint8_t * bytes, const uint8_t * halves) {
         const __m128i small = _mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes));
         return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(small)), load_halves(halves));
@@ -65,14 +87,23 @@ struct FourBitsK {
 };
 
 struct SixBitsK {
-    static constexpr int CODES = 512, FINE = 32, COARSE = 32, SPAN = SUPER / BLOCK, PARTS = 2, SURPLUS = 32;
+    static constexpr int CODES = NIBBLES + 2 * BITS, FINE = 32, COARSE = 32, SPAN = SUPER / BLOCK, PARTS = 2, SURPLUS = 32;
     static constexpr bool HAS_MIN = false;
-    static __m512i codes(const uint8_t * block, int step) { return EightBits::codes(block, step); }
+    static __m512i codes(const uint8_t * block, int step) {
+        const __m512i five = with_bits(nibbles(block, step), block + NIBBLES, step, 16);
+        return with_bits(five, block + NIBBLES + BITS, step, 32);
+    }
     static __m512 scale(const uint8_t * fine, const uint8_t * coarse, int part) {
         const __m128i small = _mm_loadu_si128(reinterpret_cast<const __m128i *>(fine + part * ROWS));
         return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(small)), load_halves(coarse));
     }
     static __m512 min(const uint8_t *, const uint8_t *) { return _mm512_setzero_ps(); }
+};
+
+// Any of them with a byte for each code.
+template <typename P> struct Unpacked : P {
+    static constexpr int CODES = BYTES;
+    static __m512i codes(const uint8_t * block, int step) { return EightBits::codes(block, step); }
 };
 
 // Sixteen packed rows: the codes of all blocks, then their fine parts, then the coarse ones.
@@ -104,6 +135,13 @@ inline void tile(int num_blocks, float * out, size_t out_stride, const uint8_t *
         }
     }
     for (int b = 0; b < num_blocks; b++) {
+        if (INPUTS == 1) { // memory is what one input waits for, and it is not fetched across pages unasked
+            for (int g = 0; g < G; g++) {
+                for (int at = 0; at < P::CODES; at += 64) {
+                    _mm_prefetch(reinterpret_cast<const char *>(rows[g].codes + b * P::CODES + at + AHEAD), _MM_HINT_T0);
+                }
+            }
+        }
         for (int part = 0; part < P::PARTS; part++) {
             __m512i sum[G][INPUTS];
             for (int i = 0; i < INPUTS; i++) {
@@ -173,8 +211,33 @@ int32_t sum16(const int8_t * codes) {
     return sum;
 }
 
+thread_local std::vector<uint8_t> unpacked_rows;
+
+// Sets of 16 rows with a byte for each code, for inputs so many that unpacking for each four of them would cost more.
+template <typename P, int G> const uint8_t * unpack(int num_blocks, const uint8_t * packed) {
+    const size_t bytes = group_bytes<P>(num_blocks), unpacked_bytes = group_bytes<Unpacked<P>>(num_blocks);
+    unpacked_rows.resize(G * unpacked_bytes);
+    for (int g = 0; g < G; g++) {
+        const Packed<P> from(packed + g * bytes, num_blocks);
+        const Target<Unpacked<P>> to(unpacked_rows.data() + g * unpacked_bytes, num_blocks);
+        for (int b = 0; b < num_blocks; b++) {
+            for (int step = 0; step < STEPS; step++) {
+                _mm512_storeu_si512(to.codes + b * BYTES + step * STEP_BYTES, P::codes(from.codes + b * P::CODES, step));
+            }
+        }
+        std::memcpy(to.fine, from.fine, bytes - static_cast<size_t>(num_blocks) * P::CODES);
+    }
+    return unpacked_rows.data();
+}
+
 template <typename P, int G>
 void many(int num_blocks, float * out, size_t out_stride, const uint8_t * packed, const Q8_0x4 * inputs, int num_quads) {
+    if constexpr (P::CODES != BYTES) {
+        if (num_quads >= UNPACK_QUADS) {
+            const uint8_t * rows = unpack<P, G>(num_blocks, packed);
+            return many<Unpacked<P>, G>(num_blocks, out, out_stride, rows, inputs, num_quads);
+        }
+    }
     for (int q = 0; q < num_quads; q++) {
         const Q8_0x4 * quad = inputs + static_cast<size_t>(q) * num_blocks;
         tile<P, G, 4>(
@@ -233,7 +296,19 @@ void put_bytes(uint8_t * block, int row, const uint8_t * codes) {
 
 void put_nibbles(uint8_t * block, int row, const uint8_t * codes) {
     for (int c = 0; c < BLOCK / 2; c++) {
-        block[c / 4 * STEP_BYTES + 4 * row + c % 4] = codes[c] | codes[c + BLOCK / 2] << 4;
+        block[c / 4 * STEP_BYTES + 4 * row + c % 4] = (codes[c] & 15) | codes[c + BLOCK / 2] << 4;
+    }
+}
+
+// One bit of each of the row's 32 codes. The rows of a block come in order: an even one begins a byte.
+void put_bits(uint8_t * bits, int row, const uint8_t * codes, int bit) {
+    for (int step = 0; step < STEPS; step++) {
+        uint8_t four = 0;
+        for (int c = 0; c < 4; c++) {
+            four |= (codes[4 * step + c] >> bit & 1) << c;
+        }
+        uint8_t & byte = bits[step * BITS / STEPS + row / 2];
+        byte = row % 2 ? byte | four << 4 : four;
     }
 }
 
@@ -263,16 +338,18 @@ void put_q8_0(const Q8_0 & block, const Target<EightBits> & to, int64_t b, int r
     put_half(to.fine + b * EightBits::FINE, row, block.scale);
 }
 
-void put_q5_0(const Q5_0 & block, const Target<EightBits> & to, int64_t b, int row) {
+void put_q5_0(const Q5_0 & block, const Target<FiveBits> & to, int64_t b, int row) {
     uint32_t high;
     std::memcpy(&high, block.high, sizeof high);
     uint8_t codes[BLOCK];
-    for (int c = 0; c < BLOCK / 2; c++) { // a code minus 16 is a Q8_0 code of the same scale
-        codes[c] = ((block.low[c] & 15) | (high >> c & 1) << 4) - 16 + EightBits::SURPLUS;
-        codes[c + BLOCK / 2] = (block.low[c] >> 4 | (high >> (c + 16) & 1) << 4) - 16 + EightBits::SURPLUS;
+    for (int c = 0; c < BLOCK / 2; c++) {
+        codes[c] = (block.low[c] & 15) | (high >> c & 1) << 4;
+        codes[c + BLOCK / 2] = block.low[c] >> 4 | (high >> (c + 16) & 1) << 4;
     }
-    put_bytes(to.codes + b * EightBits::CODES, row, codes);
-    put_half(to.fine + b * EightBits::FINE, row, block.scale);
+    uint8_t * target = to.codes + b * FiveBits::CODES;
+    put_nibbles(target, row, codes);
+    put_bits(target + NIBBLES, row, codes, 4);
+    put_half(to.fine + b * FiveBits::FINE, row, block.scale);
 }
 
 void put_q4_k(const Q4_K & super, const Target<FourBitsK> & to, int64_t u, int row) {
@@ -307,7 +384,10 @@ void put_q6_k(const Q6_K & super, const Target<SixBitsK> & to, int64_t u, int ro
             codes[c] = low | (super.high[side * 32 + c] >> (2 * quarter) & 3) << 4;
         }
         const int64_t b = u * SixBitsK::SPAN + j;
-        put_bytes(to.codes + b * SixBitsK::CODES, row, codes);
+        uint8_t * target = to.codes + b * SixBitsK::CODES;
+        put_nibbles(target, row, codes);
+        put_bits(target + NIBBLES, row, codes, 4);
+        put_bits(target + NIBBLES + BITS, row, codes, 5);
         for (int part = 0; part < 2; part++) {
             to.fine[b * SixBitsK::FINE + part * ROWS + row] = static_cast<uint8_t>(super.scales[2 * j + part]);
         }
@@ -325,6 +405,7 @@ bool rows16_fits(rows16_kind kind, int64_t num_columns, int64_t num_rows) {
 size_t rows16_row_bytes(rows16_kind kind, int64_t num_columns) {
     const int64_t num_blocks = num_columns / BLOCK;
     switch (kind) {
+        case ROWS16_Q5_0: return group_bytes<FiveBits>(num_blocks) / ROWS;
         case ROWS16_Q4_K: return group_bytes<FourBitsK>(num_blocks) / ROWS;
         case ROWS16_Q6_K: return group_bytes<SixBitsK>(num_blocks) / ROWS;
         default: return group_bytes<EightBits>(num_blocks) / ROWS;
@@ -335,7 +416,7 @@ void rows16_pack(rows16_kind kind, void * packed, const void * weights, int64_t 
     auto * to = static_cast<uint8_t *>(packed);
     switch (kind) {
         case ROWS16_Q8_0: return pack<EightBits, Q8_0>(to, weights, num_rows, num_columns, put_q8_0);
-        case ROWS16_Q5_0: return pack<EightBits, Q5_0>(to, weights, num_rows, num_columns, put_q5_0);
+        case ROWS16_Q5_0: return pack<FiveBits, Q5_0>(to, weights, num_rows, num_columns, put_q5_0);
         case ROWS16_Q4_K: return pack<FourBitsK, Q4_K>(to, weights, num_rows, num_columns, put_q4_k);
         case ROWS16_Q6_K: return pack<SixBitsK, Q6_K>(to, weights, num_rows, num_columns, put_q6_k);
     }
@@ -347,6 +428,7 @@ void rows16_many(rows16_kind kind, int num_columns, float * out, size_t out_stri
     const auto * quads = static_cast<const Q8_0x4 *>(inputs);
     const int num_blocks = num_columns / BLOCK, num_quads = num_inputs / 4;
     switch (kind) {
+        case ROWS16_Q5_0: return many<FiveBits>(num_blocks, out, out_stride, rows, quads, num_quads, num_rows);
         case ROWS16_Q4_K: return many<FourBitsK>(num_blocks, out, out_stride, rows, quads, num_quads, num_rows);
         case ROWS16_Q6_K: return many<SixBitsK>(num_blocks, out, out_stride, rows, quads, num_quads, num_rows);
         default: return many<EightBits>(num_blocks, out, out_stride, rows, quads, num_quads, num_rows);
@@ -358,6 +440,7 @@ void rows16_one(rows16_kind kind, int num_columns, float * out, const void * pac
     const auto * vector = static_cast<const Q8_0 *>(input);
     const int num_blocks = num_columns / BLOCK;
     switch (kind) {
+        case ROWS16_Q5_0: return one<FiveBits>(num_blocks, out, rows, vector, num_rows);
         case ROWS16_Q4_K: return one<FourBitsK>(num_blocks, out, rows, vector, num_rows);
         case ROWS16_Q6_K: return one<SixBitsK>(num_blocks, out, rows, vector, num_rows);
         default: return one<EightBits>(num_blocks, out, rows, vector, num_rows);

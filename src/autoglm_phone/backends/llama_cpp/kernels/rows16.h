@@ -2,8 +2,8 @@
 //
 // Weights of ggml's Q8_0, Q5_0, Q4_K and Q6_K are packed at load: of each block of 32 columns, the codes of sixteen rows
 // stand together, four of each row in 64 bytes, so that one instruction multiplies four columns of all sixteen rows.
-// Behind the codes of all blocks stand the scales. Nothing is rounded: Q5_0 becomes eight bits wide, Q6_K too, Q4_K
-// keeps its four, and two-level scales stay two.
+// Behind the codes of all blocks stand the scales. Nothing is rounded, and codes keep their bits: half a byte each, then
+// a plane for the fifth bit and one for the sixth; two-level scales stay two.
 // Inputs are vectors in ggml's Q8_0, whatever the weights.
 #pragma once
 
