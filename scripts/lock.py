@@ -1,4 +1,4 @@
-"""Resolve pyproject.toml into the four lock files; `make lock` runs this.
+"""Resolve pyproject.toml into the five lock files; `make lock` runs this.
 
 Every line pins a version and the sha256 of all its files, for every platform and every Python from the oldest
 supported one on. The files name no registry: pip takes what the user's pip is set up to use.
@@ -28,7 +28,7 @@ def main() -> int:
     moved = pins("requirements.lock") - pins("requirements-dev.lock")
     if moved:
         raise SystemExit(f"the development tools want other versions than users get: {sorted(moved)}")
-    for extra in ("nano", "nano-plus"):
+    for extra in ("nano", "nano-plus", "voice"):
         data_wheels = "\n".join(project["project"]["optional-dependencies"][extra])
         compile_lock(f"requirements-{extra}.lock", ["-", "--no-deps", *upgrade], data_wheels)
     return 0

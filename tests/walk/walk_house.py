@@ -21,9 +21,11 @@ from autoglm_phone.chat.chat_service import ChatService
 from autoglm_phone.chat.prompt_builder import PromptBuilder, PromptConfig
 from autoglm_phone.core.errors import MediaUndecodable
 from autoglm_phone.core.ids import Digest, TokenId
+from autoglm_phone.core.live import LiveDoor
 from autoglm_phone.core.memory import MemoryReport
 from autoglm_phone.core.module import MediaReading, ModuleInfo, Reading
 from autoglm_phone.core.request import EngineDoor, SamplingParams
+from autoglm_phone.core.voice import VoiceDoor
 from autoglm_phone.engine.config import EngineConfig
 from autoglm_phone.engine.engine_loop import EngineLoop
 from autoglm_phone.engine.local_engine import LocalEngine
@@ -107,6 +109,8 @@ class WalkHouse:
     metrics: ServerMetrics = field(default_factory=ServerMetrics)
     engine: EngineDoor | None = None
     transcriptions: Transcriptions | None = None
+    ear: LiveDoor | None = None
+    voice: VoiceDoor | None = None
 
     def app(self, **settings: Any) -> FastAPI:
         tokenizer = tiny_tokenizer()
@@ -131,6 +135,8 @@ class WalkHouse:
             fetch=partial(fetch_media, policy=FetchPolicy()),
             metrics=self.metrics,
             transcriptions=self.transcriptions,
+            live=self.ear,
+            voice=self.voice,
         )
 
         @asynccontextmanager

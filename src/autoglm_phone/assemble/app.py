@@ -71,6 +71,7 @@ def make_app(
         fetch=partial(fetch_media, policy=FetchPolicy(settings.allow_media_urls, int(settings.max_body_bytes))),
         metrics=metrics,
         transcriptions=TranscriptionService(processes.media, metrics),
+        live=processes.media if processes.media is not None and processes.media.has("speech") else None,
     )
 
     async def announce() -> None:
@@ -140,4 +141,5 @@ def server_config(settings: Settings, resolved: Resolved, bundle: Bundle) -> Ser
         allowed_hosts=settings.allowed_hosts,
         max_body_bytes=int(settings.max_body_bytes),
         max_media_parts=settings.max_media_parts,
+        max_live_s=settings.max_sound_s,
     )

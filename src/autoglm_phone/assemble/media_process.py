@@ -18,6 +18,7 @@ from autoglm_phone.ipc.child import ChildSocket, run_child
 from autoglm_phone.ipc.process import ProcessOptions
 from autoglm_phone.media.limits import MediaLimits
 from autoglm_phone.reading.door import DoorLimits, MediaProcess
+from autoglm_phone.reading.live_sounds import Detector
 from autoglm_phone.reading.messages import MediaModality
 from autoglm_phone.reading.worker import Sense, picture_sense, serve, sound_sense
 
@@ -92,7 +93,13 @@ def main(child: ChildSocket, config_json: bytes) -> None:
         senses["speech"] = _load_speech(config.speech, config.limits)
     if config.vision is not None:
         senses["vision"] = _load_vision(config.vision, config.limits)
-    serve(child, senses, cache_bytes=config.cache_bytes, max_waiting_bytes=config.max_waiting_bytes)
+    serve(
+        child,
+        senses,
+        cache_bytes=config.cache_bytes,
+        max_waiting_bytes=config.max_waiting_bytes,
+        new_detector=_new_detector,
+    )
 
 
 def limit_damage(max_address_space: int) -> None:
@@ -129,6 +136,13 @@ def _load_speech(config: SpeechConfig, limits: MediaLimits) -> Sense:
         return decode_sound(data, limits, param=param)
 
     return sound_sense(_measured(config.info, before_bytes), decode, reader)
+
+
+def _new_detector() -> Detector:
+    """Only where speech is loaded: the door asks for none elsewhere."""
+    from autoglm_phone.models.speech.live_detector import LiveDetector
+
+    return LiveDetector()
 
 
 def _measured(info: ModuleInfo, before_bytes: int) -> ModuleInfo:

@@ -27,6 +27,7 @@ class TranscriptionService:
         """Heard for every window in which somebody speaks, then one TranscriptEnd.
 
         Closing it early ends the work after the window that is being heard. Raises RequestError or EngineError.
+        A draft is not counted.
         """
         outcome, end = "left", None
         try:
@@ -43,4 +44,5 @@ class TranscriptionService:
             outcome = type(error).__name__
             raise
         finally:
-            self._observer.transcribed(options.task, outcome, end)
+            if not options.is_draft:
+                self._observer.transcribed(options.task, outcome, end)

@@ -19,6 +19,7 @@ class HearingOptions:
     prompt        words before the sound: names and spellings to expect
     temperature   0 takes the likeliest words
     with_times    sentences and words with their times, for a tenth more work; else one segment a window
+    is_draft      of a sound that goes on: as fast as may be, and believed less
     """
 
     task: Task = "transcribe"
@@ -26,6 +27,7 @@ class HearingOptions:
     prompt: str = ""
     temperature: float = 0.0
     with_times: bool = False
+    is_draft: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from autoglm_phone.core.errors import (
 from autoglm_phone.core.module import Embeddings, MediaReading, ModuleInfo, Reading
 from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd
 from autoglm_phone.ipc.process import ProcessOptions, ProcessState, SupervisedProcess
+from autoglm_phone.reading.live_door import LiveDoorSide, LiveSound
 from autoglm_phone.reading.messages import (
     Answer,
     Cancel,
@@ -33,6 +34,7 @@ from autoglm_phone.reading.messages import (
     HeardWindow,
     JobId,
     Lane,
+    LiveVoices,
     MediaModality,
     ReadJob,
     Ready,
@@ -110,6 +112,7 @@ class MediaProcess:
         self._waiters: dict[JobId, _Waiter] = {}
         self._busy: dict[Lane, asyncio.TimerHandle] = {}
         self._counts: Counter[str] = Counter()
+        self._live = LiveDoorSide(lambda message: self._process.send(encode(message)))
         self._process = SupervisedProcess(
             "media",
             module,
@@ -154,6 +157,10 @@ class MediaProcess:
                 if isinstance(answer, TranscriptEnd):
                     return
 
+    def live_voice(self) -> LiveSound:
+        self._check_there("speech", "a live sound")
+        return self._live.open()
+
     def status(self) -> MediaStatus:
         pending = Counter(waiter.modality for waiter in self._waiters.values())
         return MediaStatus(
@@ -189,12 +196,15 @@ class MediaProcess:
                 with contextlib.suppress(AutoGLMError):
                     self._process.send(encode(Cancel(job_id)))
 
-    def _admit(self, modality: MediaModality, data: bytes, param: str) -> None:
+    def _check_there(self, modality: MediaModality, param: str) -> None:
         if not self.has(modality):
             raise UnsupportedModality(f"{param}: the {modality} module is not loaded on this server", param=param)
         if not self._process.is_ready:
             error = f": {self._process.last_error}" if self._process.last_error else ""
             raise NotReady(f"the {modality} module is {self._process.state}{error}; try again")
+
+    def _admit(self, modality: MediaModality, data: bytes, param: str) -> None:
+        self._check_there(modality, param)
         pending_bytes = sum(waiter.size_bytes for waiter in self._waiters.values())
         if len(self._waiters) >= self._limits.max_jobs:
             raise Overloaded(f"{len(self._waiters)} pictures and sounds are waiting to be read; try again")
@@ -215,6 +225,8 @@ class MediaProcess:
             case HeardWindow(job_id, heard):
                 if job_id in self._waiters:
                     self._waiters[job_id].answers.put_nowait(heard)
+            case LiveVoices():
+                self._live.answer(message)
             case Done() | Encoded() | HeardAll() | Refused() | Failed():
                 waiter = self._waiters.pop(message.id, None)
                 if waiter is not None:
@@ -252,6 +264,7 @@ class MediaProcess:
         for timer in self._busy.values():
             timer.cancel()
         self._busy.clear()
+        self._live.fail_all(WorkerDied(f"the media process died while it listened: {reason}"))
         waiters, self._waiters = self._waiters, {}
         for waiter in waiters.values():
             waiter.answers.put_nowait(WorkerDied(f"the media process died while reading {waiter.param}: {reason}"))

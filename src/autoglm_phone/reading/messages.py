@@ -13,6 +13,9 @@ from autoglm_phone.core.transcript import Heard, HearingOptions
 JobId = NewType("JobId", int)
 """One read of one life of the server."""
 
+LiveId = NewType("LiveId", int)
+"""One live sound of one life of the server."""
+
 MediaModality = Literal["vision", "speech"]
 
 Lane = Literal["decoding", "vision", "speech"]
@@ -36,6 +39,26 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
     """Nobody waits for this job any more."""
 
     id: JobId
+
+
+class LiveSamples(msgspec.Struct, frozen=True, tag=True):
+    """More of a live sound: 16-bit samples at LIVE_RATE. Its first samples begin it."""
+
+    id: LiveId
+    data: bytes
+
+
+class LiveClosed(msgspec.Struct, frozen=True, tag=True):
+    """Nothing more of this sound will come."""
+
+    id: LiveId
+
+
+class LiveVoices(msgspec.Struct, frozen=True, tag=True):
+    """How likely each frame that has become whole holds a voice. One answer for each LiveSamples."""
+
+    id: LiveId
+    probabilities: tuple[float, ...]
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -130,11 +153,11 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
-ToMedia = ReadJob | Cancel
+ToMedia = ReadJob | Cancel | LiveSamples | LiveClosed
 Answer = Done | Encoded | HeardAll | Refused | Failed
 """The last that is said about a job."""
 
-FromMedia = Ready | WorkBegan | WorkEnded | HeardWindow | Answer
+FromMedia = Ready | WorkBegan | WorkEnded | HeardWindow | LiveVoices | Answer
 
 _to_media = msgspec.msgpack.Decoder(ToMedia)
 _from_media = msgspec.msgpack.Decoder(FromMedia)

@@ -1,4 +1,4 @@
-"""The threads inside the media process: one receives, one decodes, one per modality reads, one decides.
+"""The threads inside the media process: one receives, one decodes, one per modality reads, one listens, one decides.
 
 They talk by queues; only the desk, on the calling thread, owns state.
 """
@@ -20,8 +20,11 @@ from autoglm_phone.core.transcript import Heard, HearingOptions, Listener, Trans
 from autoglm_phone.ipc.child import ChildSocket
 from autoglm_phone.reading.cache import ReadingCache
 from autoglm_phone.reading.desk import Desk, Prepared
+from autoglm_phone.reading.live_sounds import Detector, LiveSounds
 from autoglm_phone.reading.messages import (
     FromMedia,
+    LiveClosed,
+    LiveSamples,
     MediaModality,
     ReadJob,
     Ready,
@@ -72,17 +75,27 @@ def sound_sense(info: ModuleInfo, decode: Callable[[bytes, str], Waveform], ear:
 
 
 def serve(
-    child: ChildSocket, senses: Mapping[MediaModality, Sense], *, cache_bytes: int, max_waiting_bytes: int
+    child: ChildSocket,
+    senses: Mapping[MediaModality, Sense],
+    *,
+    cache_bytes: int,
+    max_waiting_bytes: int,
+    new_detector: Callable[[], Detector],
 ) -> None:
-    """Say that the modules are loaded, then read what is asked for until the door closes."""
+    """Say that the modules are loaded, then read what is asked for until the door closes.
+
+    new_detector: of voices, for each live sound.
+    """
     child.send(encode(Ready(tuple(sense.info for sense in senses.values()))))
     child.send_ready()
     inbox: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
     hands = _Threads(child, senses, inbox)
+    live = LiveSounds(new_detector, lambda voices: inbox.put(partial(hands.send, voices)))
     modules = {modality: sense.info.digest for modality, sense in senses.items()}
     desk = Desk(modules, ReadingCache(cache_bytes), hands, max_waiting_bytes=max_waiting_bytes)
     hands.desk = desk
-    _start("receive", partial(_receive, child, desk, inbox))
+    _start("listen", live.run)
+    _start("receive", partial(_receive, child, desk, live, inbox))
     while (event := inbox.get()) is not None:
         event()
 
@@ -155,13 +168,15 @@ def _work(queue: "SimpleQueue[Callable[[], None]]") -> None:
         queue.get()()
 
 
-def _receive(child: ChildSocket, desk: Desk, inbox: "SimpleQueue[Callable[[], None] | None]") -> None:
+def _receive(child: ChildSocket, desk: Desk, live: LiveSounds, inbox: "SimpleQueue[Callable[[], None] | None]") -> None:
     try:
         while (frame := child.receive()) is not None:
             message = decode_to_media(frame)
             if isinstance(message, ReadJob):
                 digest = Digest(hashlib.sha256(message.data).hexdigest())
                 inbox.put(partial(desk.take, message, digest))
+            elif isinstance(message, LiveSamples | LiveClosed):
+                live.put(message)
             else:
                 inbox.put(partial(desk.cancel, message.id))
     except Exception:

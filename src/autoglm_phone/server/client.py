@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from autoglm_phone.core.request import Client
 
@@ -16,7 +16,7 @@ _NAMED_BY = ("safety_identifier", "user")
 _IPV6_SITE_BITS = 64  # one machine has as many addresses in it as it likes (RFC 8981)
 
 
-def client_of(request: Request, body: Mapping[str, Any]) -> Client:
+def client_of(request: HTTPConnection, body: Mapping[str, Any]) -> Client:
     """The place is the peer's address; behind a proxy on this machine, what it says of its own peer.
 
     The name is what the body says, else the program, so that a page and a script on one machine are two clients.

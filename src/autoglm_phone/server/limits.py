@@ -1,6 +1,7 @@
 """What is checked before a route sees a request: where it comes from, its key, and the size of its body. Pure ASGI."""
 
 import asyncio
+import base64
 import hmac
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from autoglm_phone.core.errors import Overloaded, RequestError, Unauthorized
 from autoglm_phone.server.config import ServerConfig, is_loopback_host
@@ -25,6 +27,7 @@ class OriginCheck:
     A page may resolve its own name to 127.0.0.1 (DNS rebinding: the Host header gives it away) or post blindly to
     a local port (the Origin header does). A server on a public address leaves both to its proxy, unless names are set:
     in a container it listens on all addresses, and its port may still be published on this machine alone.
+    A page may open a WebSocket to anywhere and read from it, so there an Origin must always be the Host.
     """
 
     def __init__(self, app: ASGIApp, config: ServerConfig) -> None:
@@ -33,16 +36,25 @@ class OriginCheck:
         self._hosts = {host.lower() for host in (config.host, *config.allowed_hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._is_open:
-            headers = Headers(scope=scope)
+        if (error := self._fault(scope)) is not None:
+            await refuse(error, scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _fault(self, scope: Scope) -> ForeignOrigin | None:
+        if scope["type"] not in ("http", "websocket"):
+            return None
+        headers = Headers(scope=scope)
+        host, origin = headers.get("host", "localhost"), headers.get("origin")
+        if not self._is_open:
             # A Host header is taken apart like an address; HTTP/1.0 clients may send none.
-            for name, address in (("Host", f"//{headers.get('host', 'localhost')}"), ("Origin", headers.get("origin"))):
+            for name, address in (("Host", f"//{host}"), ("Origin", origin)):
                 if address is not None and not self._is_ours(address):
                     shown = address.removeprefix("//")[:100]
-                    error = ForeignOrigin(f"{name} {shown!r} is not this machine; --allowed-hosts lets other names in")
-                    await error_response(error)(scope, receive, send)
-                    return
-        await self._app(scope, receive, send)
+                    return ForeignOrigin(f"{name} {shown!r} is not this machine; --allowed-hosts lets other names in")
+        elif scope["type"] == "websocket" and origin is not None and urlsplit(origin).netloc != host:
+            return ForeignOrigin(f"Origin {origin[:100]!r} is not the Host {host[:100]!r}; use this server's own page")
+        return None
 
     def _is_ours(self, address: str) -> bool:
         try:
@@ -53,21 +65,27 @@ class OriginCheck:
 
 
 class KeyCheck:
-    """`Authorization: Bearer KEY` on everything but the page and /health."""
+    """`Authorization: Bearer KEY` on everything but the page and /health.
+
+    A browser can set no header of a WebSocket; as for OpenAI, the key may stand among its subprotocols there.
+    """
 
     def __init__(self, app: ASGIApp, api_key: str | None) -> None:
         self._app = app
         self._key = None if api_key is None else api_key.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._key is not None and _needs_key(scope["path"]):
-            scheme, _, given = _header(scope, b"authorization").partition(b" ")
-            # In constant time, so that a wrong key does not tell how much of it is right.
-            if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self._key):
-                error = Unauthorized("the API key is missing or wrong; send it as `Authorization: Bearer KEY`")
-                await error_response(error)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if self._may_pass(scope):
+            await self._app(scope, receive, send)
+        else:
+            error = Unauthorized("the API key is missing or wrong; send it as `Authorization: Bearer KEY`")
+            await refuse(error, scope, receive, send)
+
+    def _may_pass(self, scope: Scope) -> bool:
+        if self._key is None or scope["type"] not in ("http", "websocket") or not _needs_key(scope["path"]):
+            return True
+        # In constant time, so that a wrong key does not tell how much of it is right.
+        return hmac.compare_digest(_given_key(scope), self._key)
 
 
 class BodyLimit:
@@ -180,6 +198,35 @@ def _replay(chunks: list[bytes], receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive_again
+
+
+async def refuse(error: RequestError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer for a request or, before it is opened, a WebSocket."""
+    response = error_response(error)
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(response)
+    else:
+        await response(scope, receive, send)
+
+
+def _given_key(scope: Scope) -> bytes:
+    scheme, _, given = _header(scope, b"authorization").partition(b" ")
+    if scheme.lower() == b"bearer":
+        return given.strip()
+    for offered in scope.get("subprotocols", ()):
+        name, _, key = offered.partition(".")
+        if name == "openai-insecure-api-key":
+            return str(key).encode()
+        if name == "autoglm-api-key":
+            return _unpacked(str(key))
+    return b""
+
+
+def _unpacked(key: str) -> bytes:
+    """Base64 for URLs without padding: subprotocols take few characters."""
+    with suppress(ValueError):
+        return base64.urlsafe_b64decode(key + "=" * (-len(key) % 4))
+    return b""
 
 
 def _needs_key(path: str) -> bool:

@@ -9,6 +9,7 @@ from autoglm_phone.server.config import ServerConfig
 
 _KEEP_ALIVE_S = 75
 _MAX_HEADER_BYTES = 32 << 10
+_MAX_EVENT_BYTES = 16 << 20  # of /v1/realtime, as OpenAI has it
 
 
 def uvicorn_config(app: FastAPI, config: ServerConfig) -> uvicorn.Config:
@@ -17,7 +18,9 @@ def uvicorn_config(app: FastAPI, config: ServerConfig) -> uvicorn.Config:
         host=config.host,
         port=config.port,
         http="h11",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=_MAX_EVENT_BYTES,
+        ws_per_message_deflate=False,  # base64 of sound: much work for nothing
         lifespan="on",
         limit_concurrency=config.max_connections,
         timeout_keep_alive=_KEEP_ALIVE_S,

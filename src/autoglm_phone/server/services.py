@@ -7,10 +7,12 @@ from typing import Protocol
 from autoglm_phone.chat.chat_request import ChatRequest
 from autoglm_phone.chat.delta import Delta
 from autoglm_phone.chat.prompt_builder import BuiltPrompt
+from autoglm_phone.core.live import LiveDoor
 from autoglm_phone.core.memory import MemoryReport
 from autoglm_phone.core.module import ModuleInfo
 from autoglm_phone.core.request import EngineDoor
 from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd
+from autoglm_phone.core.voice import VoiceDoor
 from autoglm_phone.server.media_state import MediaState
 from autoglm_phone.server.metrics import ServerMetrics
 from autoglm_phone.text.tokenizer import Tokenizer
@@ -53,7 +55,10 @@ class FetchMedia(Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """media is None on a server without eyes and ears; modules and memory tell of this moment."""
+    """media is None on a server without eyes and ears; modules and memory tell of this moment.
+
+    live: who listens to sounds that go on. voice: who speaks; None where no voice module is loaded.
+    """
 
     chat: Chats
     decoder: Decoder
@@ -64,3 +69,5 @@ class Services:
     fetch: FetchMedia
     metrics: ServerMetrics
     transcriptions: Transcriptions | None = None
+    live: LiveDoor | None = None
+    voice: VoiceDoor | None = None

@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 
+import numpy as np
 import pytest
 from as_text import as_text
 
@@ -22,6 +23,7 @@ from autoglm_phone.core.module import MediaDoor, MediaReading
 from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd, TranscriptionDoor
 from autoglm_phone.ipc.process import ProcessOptions
 from autoglm_phone.reading.door import DoorLimits, MediaProcess
+from autoglm_phone.reading.live_door import MAX_LIVE
 from autoglm_phone.reading.messages import MediaModality
 
 HERE = str(Path(__file__).parent)
@@ -292,3 +294,41 @@ def test_errors_of_a_transcript_name_their_field() -> None:
             await listen(door("vision"), b"one")
 
     run(test())
+
+
+async def test_a_live_sound_is_followed_until_it_is_closed() -> None:
+    async with running(door()) as media:
+        first, second = media.live_voice(), media.live_voice()
+        assert await first.push(np.zeros(10, np.int16)) == (10.0,)
+        assert await second.push(np.zeros(5, np.int16)) == (5.0,)
+        assert await first.push(np.zeros(10, np.int16)) == (20.0,)
+        first.close()
+        first.close()
+        with pytest.raises(EngineError, match="begin a new one"):
+            await first.push(np.zeros(10, np.int16))
+        assert await media.live_voice().push(np.zeros(1, np.int16)) == (1.0,)
+
+
+async def test_nobody_waits_for_a_detector_that_has_died() -> None:
+    async with running(door()) as media:
+        voice, other = media.live_voice(), media.live_voice()
+        with pytest.raises(WorkerDied):
+            await voice.push(np.full(1, 7, np.int16))
+        with pytest.raises(EngineError):
+            await other.push(np.zeros(1, np.int16))
+        await until(lambda: media.status().state == "ready")
+        assert await media.live_voice().push(np.zeros(3, np.int16)) == (3.0,)
+
+
+async def test_live_sounds_are_bounded_and_need_the_speech_module() -> None:
+    async with running(door()) as media:
+        voices = [media.live_voice() for _ in range(MAX_LIVE)]
+        with pytest.raises(Overloaded):
+            media.live_voice()
+        voices[0].close()
+        media.live_voice()
+    deaf = door("vision")
+    with pytest.raises(UnsupportedModality):
+        deaf.live_voice()
+    with pytest.raises(NotReady):
+        door().live_voice()

@@ -105,7 +105,7 @@ class Transcriber:
         seconds = len(window.samples) / SAMPLE_RATE
         short_s = min(_FULL_WINDOW_S, max(_MIN_WINDOW_S, seconds + _TRAILING_SILENCE_S))
         one = self._listen(window.samples, short_s, options, prompt)
-        if one.hearing.is_doubtful and short_s < _FULL_WINDOW_S:
+        if one.hearing.is_doubtful and short_s < _FULL_WINDOW_S and not options.is_draft:
             one = self._listen(window.samples, _FULL_WINDOW_S, options, prompt)
         hearing = one.hearing
         if not hearing.is_speech:
@@ -138,7 +138,7 @@ class Transcriber:
             return_no_speech_prob=True,
             suppress_blank=True,
             suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
-            **_search(options.temperature),
+            **_search(options),
         )[0]
         tokens = result.sequences_ids[0]
         hearing = Hearing(
@@ -170,13 +170,13 @@ class Transcriber:
         return [token for token in tokens if token < first_control][-_MAX_PROMPT_TOKENS:]
 
 
-def _search(temperature: float) -> dict[str, float]:
-    """Beam search for the likeliest words, or the likeliest of as many samples."""
-    if temperature == 0:
-        return {"beam_size": _BEAM_SIZE}
+def _search(options: HearingOptions) -> dict[str, float]:
+    """Beam search for the likeliest words, or the likeliest of as many samples; a draft takes the next likeliest."""
+    if options.temperature == 0:
+        return {"beam_size": 1 if options.is_draft else _BEAM_SIZE}
     return {
         "beam_size": 1,
         "num_hypotheses": _BEAM_SIZE,
         "sampling_topk": 0,
-        "sampling_temperature": temperature,
+        "sampling_temperature": options.temperature,
     }

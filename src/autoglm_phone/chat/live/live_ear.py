@@ -1,0 +1,265 @@
+"""LiveEar: owns a sound that goes on, from its samples to turns of speech and their words.
+
+Without rules for turns the caller says where one ends (`commit`). While somebody speaks, what was said so far is heard
+again and again as a draft; behind a pause it is heard with care, before it is certain that the turn is over.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoglm_phone.chat.live.agreed_text import AgreedText
+from autoglm_phone.chat.live.sound_tape import SoundTape
+from autoglm_phone.chat.live.turn_detector import (
+    TurnDetector,
+    TurnEnded,
+    TurnEvent,
+    TurnPaused,
+    TurnResumed,
+    TurnRules,
+    TurnStarted,
+)
+from autoglm_phone.core.errors import AutoGLMError, InvalidRequest, MediaTooLarge
+from autoglm_phone.core.live import FRAME_SAMPLES, LIVE_RATE, LiveDoor, LiveVoice
+
+_log = logging.getLogger(__name__)
+
+# From the beginning of one draft to that of the next; a draft of a few seconds takes half of it.
+_DRAFT_EVERY_S = 0.6
+# Kept before a turn besides its prefix: what the detector takes to be sure.
+_SPARE_SAMPLES = 8 * FRAME_SAMPLES
+# At most so much goes to the detector at once, so that its answers come in time.
+_PUSH_SAMPLES = 32 * FRAME_SAMPLES
+
+Samples = NDArray[np.int16]
+
+Hear = Callable[[Samples, bool], Awaitable[str]]
+"""The words of samples at LIVE_RATE; the second says whether a draft will do. Raises AutoGLMError."""
+
+
+@dataclass(frozen=True)
+class SpeechBegan:
+    turn: str
+    start_s: float
+
+
+@dataclass(frozen=True)
+class Overheard:
+    """A draft. certain: what is now unlikely to be taken back, behind what was; text: all of the draft."""
+
+    turn: str
+    certain: str
+    text: str
+
+
+@dataclass(frozen=True)
+class SpeechOver:
+    """The words will follow. by_voice: silence ended the turn, not the caller."""
+
+    turn: str
+    end_s: float
+    duration_s: float
+    by_voice: bool
+
+
+@dataclass(frozen=True)
+class Understood:
+    """rest: what of the text was not yet certain, if it goes on where that ended."""
+
+    turn: str
+    text: str
+    rest: str
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Misheard:
+    turn: str
+    error: AutoGLMError
+
+
+EarEvent = SpeechBegan | Overheard | SpeechOver | Understood | Misheard
+Tell = Callable[[EarEvent], Awaitable[None]]
+
+
+@dataclass(eq=False)
+class _Turn:
+    id: str
+    start: int
+    agreed: AgreedText = field(default_factory=AgreedText)
+    drafts: asyncio.Task[None] | None = None
+    hearing: asyncio.Task[str] | None = None
+
+    def stop(self) -> None:
+        for task in (self.drafts, self.hearing):
+            if task is not None:
+                task.cancel()
+
+
+class LiveEar:
+    """Whoever makes one must await `close`. max_s: of what is held at once.
+
+    rules None: the caller ends the turns. has_drafts: whether words are wanted while they are spoken.
+    """
+
+    def __init__(self, door: LiveDoor, hear: Hear, tell: Tell, new_id: Callable[[], str], *, max_s: float) -> None:
+        self._door, self._hear, self._tell, self._new_id = door, hear, tell, new_id
+        self._max_s = max_s
+        self._rules: TurnRules | None = None
+        self._has_drafts = True
+        self._tape = SoundTape()
+        self._voice: LiveVoice | None = None
+        self._detector: TurnDetector | None = None
+        self._turn: _Turn | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+
+    def configure(self, rules: TurnRules | None, *, has_drafts: bool) -> None:
+        """New rules for turns begin the sound anew."""
+        self._has_drafts = has_drafts
+        if rules != self._rules:
+            self._rules = rules
+            self.clear()
+
+    async def append(self, samples: Samples) -> None:
+        """Raises MediaTooLarge where nobody ends the turn, EngineError where the detector has gone."""
+        if self._rules is None:
+            self._append_to_turn(samples)
+            return
+        for start in range(0, len(samples), _PUSH_SAMPLES):
+            piece = samples[start : start + _PUSH_SAMPLES]
+            self._tape.append(piece)
+            await self._listen(piece, self._rules)
+
+    async def commit(self) -> str:
+        """End the turn here; its id. Raises InvalidRequest if nothing is there."""
+        if self._tape.end == self._tape.start:
+            raise InvalidRequest("the input audio buffer is empty; append audio before it is committed")
+        if self._turn is None:
+            self._turn = _Turn(self._new_id(), self._tape.start)
+        if self._detector is not None and self._rules is not None:
+            self._detector = TurnDetector(self._rules, self._detector.position)
+        return await self._end_turn(self._turn, self._tape.end, by_voice=False)
+
+    def clear(self) -> None:
+        """Forget what has not become a turn."""
+        if self._turn is not None:
+            self._turn.stop()
+            self._turn = None
+        self._tape.forget(self._tape.end)
+        self._close_voice()
+
+    async def close(self) -> None:
+        self.clear()
+        for task in self._ending:
+            task.cancel()
+        if self._ending:
+            await asyncio.wait(self._ending)
+
+    def _append_to_turn(self, samples: Samples) -> None:
+        if self._tape.duration_s + len(samples) / LIVE_RATE > self._max_s:
+            raise MediaTooLarge(
+                f"the input audio buffer may hold {self._max_s:g} s; commit it, or clear it, before more is appended"
+            )
+        if self._turn is None:
+            self._turn = _Turn(self._new_id(), self._tape.end)
+            self._start_drafts(self._turn)
+        self._tape.append(samples)
+
+    async def _listen(self, samples: Samples, rules: TurnRules) -> None:
+        try:
+            if self._voice is None:
+                self._voice = self._door.live_voice()
+                self._detector = TurnDetector(rules, self._tape.end - len(samples))
+            probabilities = await self._voice.push(samples)
+        except AutoGLMError:
+            self.clear()
+            raise
+        assert self._detector is not None
+        for event in self._detector.push(probabilities):
+            await self._follow(event)
+        if self._turn is None:
+            prefix = rules.prefix_ms * LIVE_RATE // 1000
+            self._tape.forget(self._detector.position - prefix - _SPARE_SAMPLES)
+        elif self._tape.end - self._turn.start > self._max_s * LIVE_RATE:
+            await self.commit()
+
+    async def _follow(self, event: TurnEvent) -> None:
+        turn = self._turn
+        match event:
+            case TurnStarted(start):
+                turn = self._turn = _Turn(self._new_id(), start)
+                await self._tell(SpeechBegan(turn.id, start / LIVE_RATE))
+                self._start_drafts(turn)
+            case TurnPaused() if turn is not None:
+                if turn.drafts is not None:
+                    turn.drafts.cancel()
+                turn.hearing = self._start_hearing(turn, self._tape.end)
+            case TurnResumed() if turn is not None:
+                turn.stop()
+                turn.hearing = None
+                self._start_drafts(turn)
+            case TurnEnded(end) if turn is not None:
+                await self._end_turn(turn, end, by_voice=True)
+            case TurnPaused() | TurnResumed() | TurnEnded():
+                pass  # of a turn that the caller has ended
+            case _:
+                assert_never(event)
+
+    async def _end_turn(self, turn: _Turn, end: int, *, by_voice: bool) -> str:
+        self._turn = None
+        if turn.drafts is not None:
+            turn.drafts.cancel()
+        if turn.hearing is None or not by_voice:
+            turn.hearing = self._start_hearing(turn, end)
+        duration_s = (end - turn.start) / LIVE_RATE
+        self._tape.forget(end)
+        await self._tell(SpeechOver(turn.id, end / LIVE_RATE, duration_s, by_voice))
+        ending = asyncio.create_task(self._finish(turn, turn.hearing, duration_s))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        return turn.id
+
+    def _start_hearing(self, turn: _Turn, end: int) -> asyncio.Task[str]:
+        async def hear(samples: Samples) -> str:
+            return await self._hear(samples, False)
+
+        hearing = asyncio.create_task(hear(self._tape.cut(turn.start, end)))
+        hearing.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may want it any more
+        return hearing
+
+    async def _finish(self, turn: _Turn, hearing: asyncio.Task[str], duration_s: float) -> None:
+        try:
+            text = await hearing
+        except AutoGLMError as error:
+            await self._tell(Misheard(turn.id, error))
+        else:
+            await self._tell(Understood(turn.id, text, turn.agreed.finish(text), duration_s))
+        finally:
+            hearing.cancel()
+
+    def _start_drafts(self, turn: _Turn) -> None:
+        if self._has_drafts:
+            turn.drafts = asyncio.create_task(self._draft(turn))
+
+    async def _draft(self, turn: _Turn) -> None:
+        """The turn's own words are heard in the end, whatever becomes of its drafts."""
+        with suppress(AutoGLMError):
+            while True:
+                started = time.monotonic()
+                samples = self._tape.cut(turn.start, self._tape.end)
+                text = await self._hear(samples, True) if len(samples) >= _SPARE_SAMPLES else ""
+                if text:
+                    await self._tell(Overheard(turn.id, turn.agreed.push(text), text))
+                await asyncio.sleep(max(0.0, _DRAFT_EVERY_S - (time.monotonic() - started)))
+
+    def _close_voice(self) -> None:
+        if self._voice is not None:
+            self._voice.close()
+        self._voice = self._detector = None
