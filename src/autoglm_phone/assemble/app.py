@@ -16,7 +16,7 @@ from autoglm_phone.assemble.processes import Located, Processes, module_infos
 from autoglm_phone.chat.chat_service import ChatService
 from autoglm_phone.chat.prompt_builder import PromptBuilder, PromptConfig
 from autoglm_phone.chat.transcription import TranscriptionService
-from autoglm_phone.core.memory import MemoryReport
+from autoglm_phone.core.memory import MemoryReport, ProcessName
 from autoglm_phone.media.fetch import FetchPolicy, fetch_media
 from autoglm_phone.server.app import create_app
 from autoglm_phone.server.config import ServerConfig
@@ -71,6 +71,7 @@ def make_app(
         fetch=partial(fetch_media, policy=FetchPolicy(settings.allow_media_urls, int(settings.max_body_bytes))),
         metrics=metrics,
         transcriptions=TranscriptionService(processes.media, metrics),
+        voice=processes.voice,
         live=processes.media if processes.media is not None and processes.media.has("speech") else None,
     )
 
@@ -100,7 +101,9 @@ def template_source(file: Path | None, metadata: Mapping[str, Value], tokenizer:
 
 def memory_now(before: MemoryReport, processes: Processes) -> MemoryReport:
     media = processes.media.status().pid if processes.media is not None else None
-    return dataclasses.replace(before, measured=measured({"engine": processes.engine.status().pid, "media": media}))
+    voice = processes.voice.pid if processes.voice is not None else None
+    pids: dict[ProcessName, int | None] = {"engine": processes.engine.status().pid, "media": media, "voice": voice}
+    return dataclasses.replace(before, measured=measured(pids))
 
 
 def make_chat(

@@ -23,6 +23,10 @@ TOKENIZER_ENTRY_BYTES = 206
 SPEECH_WEIGHTS_PART, SPEECH_BYTES = 1 / 2, 81_000_000
 # The screen reader's weights stand in ONNX Runtime's session and once more as it packs them.
 VISION_WEIGHTS_PART, VISION_BYTES = 2, 71_000_000
+# As for the screen reader; and the English dictionary.
+VOICE_WEIGHTS_PART, VOICE_BYTES = 2, 60_000_000
+# Ten seconds of speech, the most that is computed at once.
+SENTENCE_BYTES = 800_000_000
 # Reading a screenshot and a sound at once, with the buffers that the first of each makes.
 READING_BYTES = 235_000_000
 
@@ -61,6 +65,12 @@ def estimate(
         parts.append(_media_part("speech", speech, SPEECH_WEIGHTS_PART, SPEECH_BYTES))
     if vision is not None:
         parts.append(_media_part("vision", vision, VISION_WEIGHTS_PART, VISION_BYTES))
+    if (voice := located.get("voice")) is not None:
+        parts += [
+            MemoryPart("voice", "process", MEDIA_BYTES),
+            MemoryPart("voice", "voice", round(voice.spec.size_bytes * VOICE_WEIGHTS_PART) + VOICE_BYTES),
+            MemoryPart("voice", "a sentence", SENTENCE_BYTES, "growing"),
+        ]
     return MemoryEstimate(tuple(part for part in parts if part.size_bytes))
 
 

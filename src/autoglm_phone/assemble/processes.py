@@ -9,6 +9,7 @@ import msgspec
 from autoglm_phone.assemble import engine_process
 from autoglm_phone.assemble.engine_process import EngineProcessConfig
 from autoglm_phone.assemble.media_process import MediaProcessConfig, SpeechConfig, VisionConfig, media_door
+from autoglm_phone.assemble.voice_process import voice_door
 from autoglm_phone.backends.llama_cpp.kernels.installed import NativeKernels
 from autoglm_phone.core.module import Modality, ModuleInfo
 from autoglm_phone.engine.config import EngineConfig
@@ -17,6 +18,7 @@ from autoglm_phone.ipc.process import ProcessOptions
 from autoglm_phone.media.limits import MediaLimits
 from autoglm_phone.reading.door import DoorLimits, MediaProcess
 from autoglm_phone.settings import Resolved, Settings
+from autoglm_phone.speaking.door import VoiceProcess
 from autoglm_phone.weights.store import LocatedModule, cache_home
 
 Located = dict[Modality, LocatedModule]
@@ -24,35 +26,45 @@ Located = dict[Modality, LocatedModule]
 
 @dataclass(frozen=True)
 class Processes:
-    """The two supervised processes behind the doors."""
+    """The supervised processes behind the doors."""
 
     engine: ProcessEngine
     media: MediaProcess | None
+    voice: VoiceProcess | None = None
 
     def launch(self) -> None:
         """Let them load from now on; `start` takes them over."""
         self.engine.launch()
         if self.media is not None:
             self.media.launch()
+        if self.voice is not None:
+            self.voice.launch()
 
     async def start(self) -> None:
         await self.engine.start()
         if self.media is not None:
             await self.media.start()
+        if self.voice is not None:
+            await self.voice.start()
 
     async def wait_until_ready(self) -> None:
         await self.engine.wait_until_ready()
         if self.media is not None:
             await self.media.wait_until_ready()
+        if self.voice is not None:
+            await self.voice.wait_until_ready()
 
     async def stop(self) -> None:
         await self.engine.stop()
         if self.media is not None:
             await self.media.stop()
+        if self.voice is not None:
+            await self.voice.stop()
 
 
 def make_processes(settings: Settings, resolved: Resolved, located: Located) -> Processes:
-    return Processes(make_engine(settings, resolved, located["text"]), make_media(settings, resolved, located))
+    engine, media = make_engine(settings, resolved, located["text"]), make_media(settings, resolved, located)
+    return Processes(engine, media, make_voice(settings, resolved, located))
 
 
 def engine_config(settings: Settings, resolved: Resolved) -> EngineConfig:
@@ -106,11 +118,20 @@ def make_media(settings: Settings, resolved: Resolved, located: Located) -> Medi
     return media_door(config, nice=settings.media_nice, limits=DoorLimits(max_work_s=settings.media_timeout_s))
 
 
+def make_voice(settings: Settings, resolved: Resolved, located: Located) -> VoiceProcess | None:
+    """All cores: it speaks in short bursts, and steps back behind the decoder like the media process."""
+    if (voice := located.get("voice")) is None:
+        return None
+    return voice_door(voice, module_info("voice", voice), threads=resolved.threads, nice=settings.media_nice)
+
+
 def module_infos(located: Located, processes: Processes) -> Sequence[ModuleInfo]:
     """What is loaded now: the decoder, and what the media process has told."""
     facts = processes.engine.facts
     text = module_info("text", located["text"], memory_bytes=facts.memory_bytes if facts is not None else 0)
-    return (text, *(processes.media.infos if processes.media is not None else ()))
+    media = processes.media.infos if processes.media is not None else ()
+    voice = processes.voice.info if processes.voice is not None else None
+    return (text, *media, *((voice,) if voice is not None else ()))
 
 
 def module_info(modality: Modality, module: LocatedModule, *, memory_bytes: int = 0) -> ModuleInfo:

@@ -9,6 +9,7 @@ from uvicorn.config import LOGGING_CONFIG
 
 from autoglm_phone.assemble.memory import check_fits, estimate
 from autoglm_phone.assemble.processes import Located, engine_config, make_processes, native_kernels
+from autoglm_phone.assemble.voice_process import locate_voice
 from autoglm_phone.core.errors import BundleError
 from autoglm_phone.core.memory import MemoryEstimate, MemoryReport
 from autoglm_phone.core.module import Modality
@@ -31,6 +32,8 @@ def run(settings: Settings, progress: Progress = silent) -> int:
     log.info("resolved settings: %s", resolved)
     located = store.locate(bundle, progress)
     check_widths(bundle, {modality: module.files for modality, module in located.items()})
+    if (voice := locate_voice(store, settings)) is not None:
+        located["voice"] = voice
     memory = checked_memory(settings, resolved, bundle, located, machine)
     processes = make_processes(settings, resolved, located)
     processes.launch()

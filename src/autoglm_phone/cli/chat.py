@@ -1,7 +1,7 @@
 """`autoglm-phone chat`: a conversation in the terminal with a running server."""
 
-import re
-import readline  # noqa: F401  # gives input() line editing and a history
+import base64
+import os
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -11,16 +11,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from autoglm_phone.cli.answer_view import CONTROL, MarkdownAnswer, PlainAnswer
 from autoglm_phone.cli.chat_client import ChatClient, Message, audio_part, image_part
-from autoglm_phone.core.errors import EngineError, RequestError
+from autoglm_phone.cli.line_reader import LineReader, history_file, load_history, save_history
+from autoglm_phone.core.errors import EngineError, MissingDependency, RequestError
 
 HELP = """/image FILE  send a picture with the next message
 /audio FILE  send a sound with the next message; an empty line sends it without words
+/record      speak, until Enter; sent at once
+/save FILE   write the conversation as Markdown
 /clear       forget the conversation
-/exit        leave (so does Ctrl-D; Ctrl-C stops an answer)"""
-
-# What could move the cursor, recolour or rename the terminal: the text is a model's and may be anybody's.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+/exit        leave (so does Ctrl-D; Ctrl-C stops an answer)
+A line that ends in \\ goes on in the next one; three quotes begin and end a message of many lines."""
 
 
 def chat(
@@ -30,26 +32,44 @@ def chat(
     system: Annotated[str | None, typer.Option(help="System prompt, else the bundle's own.")] = None,
     thinking: Annotated[bool, typer.Option("--thinking", help="Ask for reasoning before the answer.")] = False,
 ) -> None:
-    """Talk to a running server. /image FILE and /audio FILE attach, /clear forgets, /exit leaves."""
-    is_terminal = sys.stdin.isatty()
+    """Talk to a running server. Pictures, sounds and the microphone with /image, /audio and /record; /help has more."""
     console = Console(highlight=False, markup=False)
+    if not sys.stdin.isatty():
+        with closing(ChatClient(url, api_key=api_key, model=model)) as client:
+            failed = ChatLoop(client, console, system=system, is_thinking=thinking).run(input)
+        raise typer.Exit(1 if failed else 0)
+    history = history_file(os.environ)
+    load_history(history)
     with closing(ChatClient(url, api_key=api_key, model=model)) as client:
-        name = client.model()
-        if is_terminal:
-            console.print(f"{name} at {url}. /help lists the commands.", style="dim")
-        conversation = ChatLoop(client, console, system=system, is_thinking=thinking)
-        failed = conversation.run(lambda: input("> " if is_terminal else ""))
-    raise typer.Exit(1 if failed and not is_terminal else 0)
+        console.print(f"{client.model()} at {url}. /help lists the commands.", style="dim")
+        try:
+            ChatLoop(client, console, system=system, is_thinking=thinking).run(LineReader(input))
+        finally:
+            save_history(history)
+
+
+def record(wait: Callable[[], object]) -> bytes:
+    """Here and in `_attach`, not at the top: all commands are imported when one of them starts."""
+    from autoglm_phone.cli import recorder
+
+    return recorder.record(wait)
 
 
 class ChatLoop:
     """The conversation so far, and what is attached to its next message."""
 
     def __init__(
-        self, client: ChatClient, console: Console, *, system: str | None = None, is_thinking: bool = False
+        self,
+        client: ChatClient,
+        console: Console,
+        *,
+        system: str | None = None,
+        is_thinking: bool = False,
+        record: Callable[[Callable[[], object]], bytes] = record,
     ) -> None:
         self._client = client
         self._console = console
+        self._record = record
         self._opening: list[Message] = [{"role": "system", "content": system}] if system else []
         self._options = {"enable_thinking": True, "return_reasoning": True} if is_thinking else {}
         self._messages = list(self._opening)
@@ -77,7 +97,11 @@ class ChatLoop:
                     self._note("forgotten")
                 case "/image" | "/audio":
                     self._attach(command, Path(rest.strip().strip("'\"")).expanduser())
-                case _ if line.startswith("/"):
+                case "/record":
+                    failed = not self._speak(read_line)
+                case "/save":
+                    self._save(Path(rest.strip().strip("'\"")).expanduser())
+                case _ if line.startswith("/") and "\n" not in line:
                     self._note(f"there is no {command}; /help lists the commands")
                 case _ if line or self._attached:
                     failed = not self._ask(line)
@@ -88,7 +112,37 @@ class ChatLoop:
         except OSError as error:
             self._note(f"{path} cannot be read: {error.strerror}")
         else:
+            if command == "/image" and self._console.is_terminal and self._console.color_system is not None:
+                self._show(path)
             self._note(f"{path.name} goes with the next message")
+
+    def _show(self, path: Path) -> None:
+        from autoglm_phone.cli.thumbnail import thumbnail
+
+        if (small := thumbnail(path.read_bytes(), path.name)) is not None:
+            self._console.print(small, end="")
+
+    def _speak(self, wait: Callable[[], object]) -> bool:
+        self._note("recording; Enter ends it")
+        try:
+            sound = self._record(wait)
+        except MissingDependency as error:
+            self._note(str(error))
+            return False
+        except (EOFError, KeyboardInterrupt):
+            self._note("thrown away")
+            return True
+        data = base64.b64encode(sound).decode()
+        self._attached.append({"type": "input_audio", "input_audio": {"data": data, "format": "wav"}})
+        return self._ask("")
+
+    def _save(self, path: Path) -> None:
+        try:
+            path.write_text("\n".join(map(_as_markdown, self._messages)), encoding="utf-8")
+        except OSError as error:
+            self._note(f"{path} cannot be written: {error.strerror}")
+        else:
+            self._note(f"{len(self._messages)} messages are in {path}")
 
     def _ask(self, text: str) -> bool:
         """Send a message and print its answer. One that was not answered is taken back."""
@@ -96,23 +150,35 @@ class ChatLoop:
         self._messages.append({"role": "user", "content": parts if self._attached else text})
         self._attached = []
         answer = ""
+        view = MarkdownAnswer(self._console) if self._console.is_terminal else PlainAnswer(self._console)
         try:
             with closing(self._client.answer(self._messages, self._options)) as pieces:  # type: ignore[type-var]  # a generator has close()
                 for piece in pieces:
-                    answer += piece.text if piece.kind == "content" else ""
-                    self._write(piece.text, style="dim italic" if piece.kind == "reasoning" else "")
+                    if piece.kind == "content":
+                        answer += piece.text
+                        view.say(piece.text)
+                    else:
+                        view.think(piece.text)
         except KeyboardInterrupt:
-            self._note(" (stopped)")
+            view.end()
+            self._note("(stopped)")
         except (RequestError, EngineError) as error:
             self._messages.pop()
+            view.end()
             self._note(str(error))
             return False
-        self._console.print()
+        else:
+            view.end()
         self._messages.append({"role": "assistant", "content": answer})
         return True
 
-    def _write(self, text: str, style: str) -> None:
-        self._console.print(CONTROL.sub("", text), end="", style=style, soft_wrap=True)
-
     def _note(self, text: str) -> None:
         self._console.print(CONTROL.sub("", text), style="yellow", soft_wrap=True)
+
+
+def _as_markdown(message: Message) -> str:
+    content = message["content"]
+    if not isinstance(content, str):
+        texts = (part["text"] if part["type"] == "text" else f"*({part['type'].split('_')[0]})*" for part in content)
+        content = "\n\n".join(texts).replace("*(input)*", "*(sound)*")
+    return f"## {message['role']}\n\n{content}\n"

@@ -19,6 +19,7 @@ from autoglm_phone.weights.catalogue import bundle_ids
 from autoglm_phone.weights.hub import download_from_hub
 from autoglm_phone.weights.module_spec import FileSpec
 from autoglm_phone.weights.store import Fault, Store, cache_home, explain
+from autoglm_phone.weights.voice_bundle import VOICE_ID
 
 INCOMPLETE = 3  # exit status of `where`; scripts/setup.sh knows it
 
@@ -42,13 +43,14 @@ class Module(Enum):
     TEXT = "text"
     VISION = "vision"
     SPEECH = "speech"
+    VOICE = "voice"
 
 
 @models_app.command("list")
 def list_models() -> None:
     """List the catalogue and what was imported: id, size, whether it is complete here, title."""
     store = _store()
-    for bundle_id in (*bundle_ids(), *bundle_ids(store.imported)):
+    for bundle_id in (*bundle_ids(), VOICE_ID, *bundle_ids(store.imported)):
         bundle = store.find(bundle_id)
         faults = store.faults(bundle)
         state = "complete" if not faults else f"lacks {_megabytes(sum(fault.file.size_bytes for fault in faults))}"
@@ -59,7 +61,9 @@ def list_models() -> None:
 def show(model: Model) -> None:
     """Show the modules of a model. Kind, version, licence with its text, limits, files with digests and sources."""
     bundle = _store().find(model)
-    print(f"{bundle.id}: {bundle.title}\nlicence: {bundle.licence}\nwindow: {bundle.max_model_len} tokens")
+    print(f"{bundle.id}: {bundle.title}\nlicence: {bundle.licence}")
+    if bundle.max_model_len:
+        print(f"window: {bundle.max_model_len} tokens")
     print(f"limits: {bundle.limits}")
     for modality in bundle.modules:
         print("\n".join(_describe(bundle, modality)))

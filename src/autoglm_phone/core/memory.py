@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-ProcessName = Literal["api", "engine", "media"]
+ProcessName = Literal["api", "engine", "media", "voice"]
 MemoryKind = Literal["held", "reclaimable", "growing"]
 """held: from the start on. reclaimable: pages of a mapped file that nothing reads any more, which the system takes
 back where memory is short. growing: at most so much more, as requests come."""

@@ -10,8 +10,8 @@ from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.media import Image, Waveform
 from autoglm_phone.core.prompt import Grid
 
-Modality = Literal["text", "vision", "speech"]
-ModuleKind = Literal["decoder", "encoder", "transcriber"]
+Modality = Literal["text", "vision", "speech", "voice"]
+ModuleKind = Literal["decoder", "encoder", "transcriber", "speaker"]
 
 
 @dataclass(frozen=True)

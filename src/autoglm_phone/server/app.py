@@ -21,6 +21,7 @@ from autoglm_phone.server.routes.models import model_routes
 from autoglm_phone.server.routes.page import page_routes
 from autoglm_phone.server.routes.realtime import realtime_routes
 from autoglm_phone.server.routes.responses import response_routes
+from autoglm_phone.server.routes.speech import speech_routes
 from autoglm_phone.server.routes.text import text_routes
 from autoglm_phone.server.services import Services
 
@@ -49,6 +50,7 @@ def create_app(services: Services, config: ServerConfig, lifespan: Lifespan | No
     app.include_router(text_routes(services, config))
     app.include_router(audio_routes(services, config))
     app.include_router(response_routes(services, config))
+    app.include_router(speech_routes(services, config))
     app.include_router(realtime_routes(services, config))
     app.include_router(page_routes())
     app.include_router(docs_routes(config))

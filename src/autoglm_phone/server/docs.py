@@ -14,6 +14,7 @@ from autoglm_phone.server.openapi.operations import OPERATIONS
 from autoglm_phone.server.responses import fields as response_fields
 from autoglm_phone.server.responses.request import ResponsesRequest
 from autoglm_phone.server.schemas.chat_request import ChatCompletionRequest
+from autoglm_phone.server.schemas.speech_request import SpeechRequest
 
 PAGE = Path(__file__).parents[3] / "docs" / "http-api.md"
 
@@ -30,6 +31,7 @@ def updated(page: str) -> str:
         "response_fields": fields_table(ResponsesRequest),
         "response_without_effect": without_effect_table(response_fields.WITHOUT_EFFECT),
         "response_unsupported": unsupported_table(response_fields.UNSUPPORTED),
+        "speech_fields": fields_table(SpeechRequest),
         "errors": errors_table(),
     }
     return _TABLE.sub(lambda match: f"{match[1]}{tables[match[2]]}{match[3]}", page)

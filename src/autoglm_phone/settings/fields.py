@@ -29,6 +29,9 @@ class Settings(BaseModel):
     )
     speech: bool = Field(default=True, description="Load the bundle's speech module")
     vision: bool = Field(default=True, description="Load the bundle's vision module")
+    voice: Literal["auto", "on", "off"] = Field(
+        default="auto", description="Load the voice autoglm-phone-voice: auto where it is installed, on, or off"
+    )
     default_system_prompt: bool = Field(
         default=True, description="Give requests without a system message the bundle's own system prompt"
     )

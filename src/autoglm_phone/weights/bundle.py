@@ -86,6 +86,7 @@ class Bundle:
 SERVED: dict[Modality, tuple[tuple[ModuleKind, str, str | None], ...]] = {
     "text": (("decoder", "gguf", None),),
     "speech": (("transcriber", "ctranslate2", "whisper"),),
+    "voice": (("speaker", "onnx", "kokoro"),),
     "vision": (("transcriber", "onnx", "rapidocr"),),
 }
 

@@ -6,6 +6,7 @@ from autoglm_phone.core.errors import BundleError
 from autoglm_phone.weights.bundle import BUNDLE_FILE, Bundle, load_bundle
 from autoglm_phone.weights.checkpoint import is_checkpoint
 from autoglm_phone.weights.gguf_bundle import SUFFIX, DigestOf, bundle_of_gguf, text_gguf_of
+from autoglm_phone.weights.voice_bundle import VOICE_ID, voice_bundle
 
 CATALOGUE = Path(__file__).parent.parent / "bundles"
 PREFIX = "autoglm-phone-"
@@ -17,11 +18,13 @@ def bundle_ids(folder: Path = CATALOGUE) -> tuple[str, ...]:
 
 
 def find_bundle(model: str, digest_of: DigestOf, imported: Path | None = None) -> Bundle:
-    """The bundle that `model` names; `nano` is short for `autoglm-phone-nano`.
+    """The bundle that `model` names; `nano` is short for `autoglm-phone-nano`. `voice` is one module for all of them.
 
     digest_of is asked for bare GGUFs only: no bundle.toml says what they should be. imported: where bundles are that
     were imported under an id; those of the catalogue go first.
     """
+    if model in (VOICE_ID, VOICE_ID.removeprefix(PREFIX)):
+        return voice_bundle()
     for known in bundle_ids():
         if model in (known, known.removeprefix(PREFIX)):
             return load_bundle(CATALOGUE / known)

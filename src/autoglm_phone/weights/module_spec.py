@@ -26,6 +26,7 @@ FORMATS: dict[tuple[Modality, ModuleKind], frozenset[str]] = {
     ("vision", "encoder"): frozenset({"gguf", "safetensors", "onnx"}),
     ("speech", "transcriber"): frozenset({"ctranslate2"}),
     ("speech", "encoder"): frozenset({"gguf", "safetensors", "onnx"}),
+    ("voice", "speaker"): frozenset({"onnx"}),
 }
 
 

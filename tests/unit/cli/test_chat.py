@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from autoglm_phone.cli.answer_view import whole_blocks
 from autoglm_phone.cli.chat import ChatLoop
 from autoglm_phone.cli.chat_client import ChatClient, Piece
-from autoglm_phone.core.errors import EngineError, RequestError, SetupError
+from autoglm_phone.cli.line_reader import LineReader, history_file, load_history, save_history
+from autoglm_phone.core.errors import EngineError, MissingDependency, RequestError, SetupError
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "settings_screen.png"
 
 
 class SmallServer(ThreadingHTTPServer):
@@ -150,6 +154,87 @@ def test_reasoning_is_asked_for_and_kept_out_of_history(client: ChatClient, serv
     assert talk(client, "think", "and?", is_thinking=True) == "hm yes\nhm yes\n"
     assert server.requests[0]["enable_thinking"] is True
     assert server.requests[1]["messages"][1] == {"role": "assistant", "content": "yes"}
+
+
+def test_what_is_spoken_is_sent_at_once(client: ChatClient, server: SmallServer) -> None:
+    talk(client, "/record", record=lambda wait: b"RIFF")
+    [message] = server.requests[0]["messages"]
+    assert message["content"] == [
+        {"type": "input_audio", "input_audio": {"data": base64.b64encode(b"RIFF").decode(), "format": "wav"}}
+    ]
+
+
+def test_without_a_microphone_the_reason_is_told(client: ChatClient, server: SmallServer) -> None:
+    def lacking(wait: Callable[[], object]) -> bytes:
+        raise MissingDependency("recording needs sounddevice")
+
+    assert "needs sounddevice" in talk(client, "/record", record=lacking)
+    assert server.requests == []
+
+
+def test_a_conversation_is_saved_as_markdown(client: ChatClient, tmp_path: Path) -> None:
+    (tmp_path / "screen.png").write_bytes(b"x")
+    talk(client, "hi", f"/image {tmp_path}/screen.png", "and this?", f"/save {tmp_path}/talk.md", "/save /no/such/x.md")
+    saved = (tmp_path / "talk.md").read_text()
+    assert (
+        saved
+        == "## user\n\nhi\n\n## assistant\n\nHello\n\n## user\n\n*(image)*\n\nand this?\n\n## assistant\n\nHello\n"
+    )
+
+
+def test_a_terminal_sees_rendered_markdown_and_small_pictures(client: ChatClient, server: SmallServer) -> None:
+    server.events = [
+        delta(reasoning_content="hm"),
+        delta(content="# Ti"),
+        delta(content="tle\n\n**bo"),
+        delta(content="ld**"),
+    ]
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, color_system="truecolor", width=60, markup=False, highlight=False)
+    lines = iter([f"/image {SAMPLE}", "what?"])
+    ChatLoop(client, console, is_thinking=True).run(lambda: next(lines, "/exit"))
+    shown = out.getvalue()
+    assert "▀" in shown
+    assert "\x1b[1mbold\x1b[0m" in shown
+    assert "**" not in shown.splitlines()[-2]
+    assert "hm" in shown
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (["one"], "one"),
+        (["one\\", "two\\", "three"], "one\ntwo\nthree"),
+        (['"""', "a", "", 'b"""'], "a\n\nb"),
+        (['"""a', "b", '"""'], "a\nb"),
+    ],
+)
+def test_a_message_may_have_several_lines(given: list[str], read: str) -> None:
+    lines = iter(given)
+    assert LineReader(lambda prompt: next(lines))() == read
+    assert list(lines) == []
+
+
+def test_the_history_is_kept_for_this_user_alone(tmp_path: Path) -> None:
+    path = history_file({"XDG_STATE_HOME": str(tmp_path)})
+    load_history(path)
+    save_history(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    load_history(path)
+    save_history(Path("/proc/nowhere/history"))
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("one", ""),
+        ("one\n\ntwo", "one\n\n"),
+        ("```\na\n\nb", ""),
+        ("```\na\n\nb\n```\n\nc\n\n", "```\na\n\nb\n```\n\nc\n\n"),
+    ],
+)
+def test_blocks_end_at_empty_lines_outside_of_code(text: str, whole: str) -> None:
+    assert whole_blocks(text) == (whole, text.removeprefix(whole))
 
 
 def test_text_cannot_steer_the_terminal(client: ChatClient, server: SmallServer) -> None:

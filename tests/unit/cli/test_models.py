@@ -7,6 +7,7 @@ from typer.testing import CliRunner, Result
 from autoglm_phone.cli.models import INCOMPLETE, models_app
 from autoglm_phone.core.errors import BundleError
 from autoglm_phone.weights.catalogue import bundle_ids
+from autoglm_phone.weights.voice_bundle import VOICE_ID
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_the_catalogue_is_listed_with_what_is_lacking(home: Path) -> None:
     result = models("list")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == list(bundle_ids())
+    assert [line.split()[0] for line in lines] == [*bundle_ids(), VOICE_ID]
     assert all(" lacks " in line for line in lines)
 
 

@@ -149,3 +149,7 @@ TOKENIZE: Mapping[str, Example] = {
 }
 DETOKENIZE: Mapping[str, Example] = {"tokens": Example("Three tokens", {"tokens": [1, 2, 3]})}
 TEMPLATE: Mapping[str, Example] = {"text": Example("A conversation", {"messages": _user("Good morning")})}
+SPEECH: Mapping[str, Example] = {
+    "english": Example("A sentence", {"input": "Your alarm is set for seven."}),
+    "chinese": Example("Chinese, as bare samples", {"input": "闹钟设好了。", "response_format": "pcm"}),
+}

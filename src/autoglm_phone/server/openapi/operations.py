@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from autoglm_phone.core import errors
+from autoglm_phone.media.sound_encoder import MEDIA_TYPES
 from autoglm_phone.server.errors import NotStored, PreviousResponseNotFound
 from autoglm_phone.server.openapi import examples
 from autoglm_phone.server.openapi.answers.chat import ChatCompletion, ChatCompletionChunk, InputTokens
@@ -13,6 +14,7 @@ from autoglm_phone.server.openapi.answers.completion import Completion
 from autoglm_phone.server.openapi.answers.response import DeletedResponse, ItemList, ResponseObject
 from autoglm_phone.server.openapi.answers.response_events import ResponseStreamEvent
 from autoglm_phone.server.openapi.answers.server import Failure, Health, Memory, ModelCard, ModelList, Props
+from autoglm_phone.server.openapi.answers.speech import SpeechDelta, SpeechDone
 from autoglm_phone.server.openapi.answers.text import RenderedPrompt, TextOfTokens, Tokens
 from autoglm_phone.server.openapi.answers.transcript import (
     TranscriptDelta,
@@ -25,6 +27,7 @@ from autoglm_phone.server.responses.item_page import DEFAULT_LIMIT, MAX_LIMIT
 from autoglm_phone.server.responses.request import ResponsesRequest
 from autoglm_phone.server.schemas.chat_request import ChatCompletionRequest
 from autoglm_phone.server.schemas.completion_request import CompletionRequest
+from autoglm_phone.server.schemas.speech_request import SpeechRequest
 from autoglm_phone.server.schemas.text_request import DetokenizeRequest, TokenizeRequest
 from autoglm_phone.server.schemas.transcription import TranscriptionForm
 from autoglm_phone.server.transcription_form import FILE
@@ -164,6 +167,16 @@ OPERATIONS: Mapping[tuple[Literal["GET", "POST", "DELETE"], str], Operation] = {
         body=_SOUND,
         answers=_TRANSCRIPT,
         errors=(*_MEDIA, errors.UnknownModel, *_PROCESS),
+        headers=_NAMED,
+    ),
+    ("POST", "/v1/audio/speech"): Operation(
+        id="createSpeech",
+        tag="Audio",
+        summary="says a text with a voice, as it is spoken",
+        description="Where no voice module is loaded, `unsupported_modality`.",
+        body=Body(SpeechRequest, examples.SPEECH),
+        answers={**dict.fromkeys(MEDIA_TYPES.values(), bytes), EVENTS: SpeechDelta | SpeechDone | Failure},
+        errors=(errors.UnsupportedModality, errors.UnknownModel, errors.Overloaded, *_PROCESS),
         headers=_NAMED,
     ),
     ("POST", "/tokenize"): Operation(

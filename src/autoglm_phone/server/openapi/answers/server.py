@@ -21,7 +21,7 @@ class Failure(TypedDict):
 
 class LoadedModule(TypedDict):
     modality: Literal["text", "vision", "speech"]
-    kind: Annotated[str, Field(description="decoder, encoder or transcriber.")]
+    kind: Annotated[str, Field(description="decoder, encoder, transcriber or speaker.")]
     arch: str
     version: str
     digest: Annotated[str, Field(description="sha256 of its files.")]

@@ -1,0 +1,1 @@
+"""Text to speech: phonemes from the text, sound from the phonemes."""

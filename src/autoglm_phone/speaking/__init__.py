@@ -1,0 +1,1 @@
+"""The voice process and its door: texts in, sound out, sentence by sentence."""
