@@ -79,15 +79,17 @@ async def test_who_leaves_is_not_spoken_to_any_more_and_texts_are_bounded(tmp_pa
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with running(door()) as voice:
-        waiting = [asyncio.create_task(said(voice, f"{gate} late")) for _ in range(MAX_SPEECHES)]
+        texts = [f"{gate} late", *["late"] * (MAX_SPEECHES - 1)]
+        waiting = [asyncio.create_task(said(voice, text)) for text in texts]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
             await said(voice, "more")
-        writer = await asyncio.to_thread(gate.open, "w")  # until the first of them is being spoken
+        writer = await asyncio.to_thread(gate.open, "w")  # until the first is being spoken
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting)
         speaking = asyncio.create_task(said(voice, "now"))
         await asyncio.sleep(0)
+        writer.write("open")
         writer.close()
         assert await speaking == ["now"]
