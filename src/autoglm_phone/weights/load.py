@@ -5,6 +5,7 @@ so that loading needs the result and the largest tensor in float32 besides. Need
 """
 
 from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -13,6 +14,13 @@ from autoglm_phone.core.errors import BundleError
 from autoglm_phone.weights.name_map import Floats, NameMap, Rule
 
 NAMES_SHOWN = 5
+
+
+@runtime_checkable
+class Packing(Protocol):
+    """A layer that holds its weight in a form of its own."""
+
+    def pack(self, weight: torch.Tensor) -> None: ...
 
 
 def load_into(
@@ -33,9 +41,12 @@ def load_into(
     assert not unmapped, f"the module and its name map differ: {sorted(unmapped)}"
     for rule in names.rules:
         made = _made(rule, tensors, tuple(wanted[rule.ours].shape))
-        parameter = nn.Parameter(made.to(device=device, dtype=dtype), requires_grad=False)
-        owner, _, name = rule.ours.rpartition(".")
-        setattr(module.get_submodule(owner), name, parameter)
+        path, _, name = rule.ours.rpartition(".")
+        owner = module.get_submodule(path)
+        if isinstance(owner, Packing) and name == "weight":
+            owner.pack(made.to(device=device))
+        else:
+            setattr(owner, name, nn.Parameter(made.to(device=device, dtype=dtype), requires_grad=False))
 
 
 def _made(rule: Rule, tensors: Mapping[str, Floats], shape: tuple[int, ...]) -> torch.Tensor:
