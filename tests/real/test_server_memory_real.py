@@ -7,6 +7,7 @@ import httpx
 import pytest
 from running_server import served
 
+from autoglm_phone.assemble.processes import Setup
 from autoglm_phone.assemble.server import checked_memory, chosen_bundle
 from autoglm_phone.cli.main import main
 from autoglm_phone.core.errors import SetupError
@@ -39,7 +40,7 @@ def checked(nano: dict[Modality, LocatedModule], memory_bytes: int, **flags: obj
     settings = load_settings({"native_kernels": False, **flags}, {})
     bundle = chosen_bundle(Store(cache_home(os.environ)), settings)
     machine = Hardware(2, memory_bytes)
-    return checked_memory(settings, resolve(settings, machine, bundle.max_model_len), bundle, nano, machine)
+    return checked_memory(Setup(settings, resolve(settings, machine, bundle.max_model_len), bundle), nano, machine)
 
 
 def test_a_server_that_cannot_fit_does_not_start_unless_told_to(nano: dict[Modality, LocatedModule]) -> None:

@@ -35,6 +35,8 @@ def write_decoder(path: Path, width: int = 8, *, said: int | None = None) -> Pat
         "general.name": "Tiny",
         "glm4.embedding_length": said or width,
         "glm4.context_length": 4096,
+        "glm4.block_count": 1,
+        "glm4.attention.head_count": 1,
     }
     return write_gguf(path, "glm4", keys, {"token_embd.weight": (4, width)})
 

@@ -55,10 +55,10 @@ def shoot(page: Page, name: str) -> None:
 def test_endpoints_are_listed_described_and_tried_with_the_key(browser: Browser) -> None:
     with WalkHouse().live(api_key="right") as address, opened(browser, address) as page:
         page.get_by_role("button", name="Authorize").click()
-        dialog = page.locator(".auth-container")
+        dialog = page.locator(".auth-container form", has_text="--api-key")
         dialog.get_by_label("Value").fill("right")
         dialog.get_by_role("button", name="Apply credentials").click()
-        page.locator(".auth-btn-wrapper .btn-done").click()
+        page.locator(".auth-btn-wrapper .btn-done").first.click()
         chat = page.locator("#operations-Chat-createChatCompletion")
         chat.locator("button.opblock-summary-control").click()
         chat.get_by_role("button", name="Try it out").click()

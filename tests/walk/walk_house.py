@@ -19,11 +19,12 @@ from tiny_vocabulary import CHATML, tiny_tokenizer
 from autoglm_phone.backends.fake.backend import FakeBackend
 from autoglm_phone.chat.chat_service import ChatService
 from autoglm_phone.chat.prompt_builder import PromptBuilder, PromptConfig
-from autoglm_phone.core.errors import MediaUndecodable
+from autoglm_phone.core.errors import MediaUndecodable, ModuleRefused, NoSuchModule
 from autoglm_phone.core.ids import Digest, TokenId
 from autoglm_phone.core.live import LiveDoor
 from autoglm_phone.core.memory import MemoryReport
-from autoglm_phone.core.module import MediaReading, ModuleInfo, Reading
+from autoglm_phone.core.module import MediaReading, Modality, ModuleInfo, Reading
+from autoglm_phone.core.module_change import ModuleChange, ModuleUse
 from autoglm_phone.core.request import EngineDoor, SamplingParams
 from autoglm_phone.core.voice import VoiceDoor
 from autoglm_phone.engine.config import EngineConfig
@@ -99,6 +100,24 @@ class FakeMedia:
         return MediaReading(modality, reading, Digest(data.hex()), Digest("00"), was_cached=False, seconds=0.1)
 
 
+class NoMedia:
+    def status(self) -> None:
+        return None
+
+
+class NoChanges:
+    """Modules of the walk stay what they are."""
+
+    def uses(self) -> Sequence[ModuleUse]:
+        return ()
+
+    async def load(self, modality: Modality, source: str) -> ModuleChange:
+        raise ModuleRefused(f"there is no {modality} module {source!r} for the fake model")
+
+    async def unload(self, modality: Modality) -> ModuleChange:
+        raise NoSuchModule(f"the {modality} module is not loaded")
+
+
 @dataclass
 class WalkHouse:
     """`engine` None: the real one over the fake model."""
@@ -121,16 +140,18 @@ class WalkHouse:
         engine = local if self.engine is None else self.engine
         prompts = PromptConfig(self.engine_config.max_model_len, 64, "error", SYSTEM_PROMPT)
         template = ChatTemplate(CHATML, tokenizer)
+        decoder = Decoder(tokenizer, template.source, self.engine_config.max_running)
         builder = PromptBuilder(template, tokenizer, prompts)
         config = replace(
             ServerConfig(MODEL, port=0, max_model_len=self.engine_config.max_model_len, shutdown_s=0), **settings
         )
         services = Services(
             chat=ChatService(engine, self.media, builder, tokenizer, self.metrics),
-            decoder=Decoder(tokenizer, template.source, self.engine_config.max_running),
+            decoder=lambda: decoder,
             engine=engine,
-            media=None,
+            media=NoMedia(),
             modules=lambda: (ModuleInfo("text", "decoder", "fake", "1", Digest("00"), ("fake",), 0),),
+            changes=NoChanges(),
             memory=lambda: MemoryReport(None, 8 << 30, {"api": 100 << 20}),
             fetch=partial(fetch_media, policy=FetchPolicy()),
             metrics=self.metrics,

@@ -24,13 +24,20 @@ from autoglm_phone.reading.worker import Sense, picture_sense, serve, sound_sens
 
 MODULE = "autoglm_phone.assemble.media_process"
 
+# Beside streams that take all cores, nice loading is slow: modules that load in 2 s alone took 21.
+READY_TIMEOUT_S = 600.0
+
 _PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 
 
 class VisionConfig(msgspec.Struct, frozen=True):
-    """The screen reader. info: as its bundle describes it; what it takes in memory is measured at loading."""
+    """The screen reader. info: as its bundle describes it; what it takes in memory is measured at loading.
+
+    files: those of the module, detector and recognizer first; none means those of the installed package.
+    """
 
     info: ModuleInfo
+    files: tuple[str, ...] = ()
     threads: int = 1
 
 
@@ -80,7 +87,7 @@ def media_door(config: MediaProcessConfig, *, nice: int = 10, limits: DoorLimits
         # are loaded. Source: github.com/microsoft/onnxruntime/pull/27379
         "ORT_DISABLE_TELEMETRY": "1",
     }
-    options = ProcessOptions(env=env, nice=nice)
+    options = ProcessOptions(env=env, nice=nice, ready_timeout_s=READY_TIMEOUT_S)
     return MediaProcess(MODULE, msgspec.json.encode(config), config.modalities, options=options, limits=limits)
 
 
@@ -117,7 +124,7 @@ def _load_vision(config: VisionConfig, limits: MediaLimits) -> Sense:
     from autoglm_phone.media.image import decode_image
     from autoglm_phone.models.vision.screen_reader import ScreenReader
 
-    reader = ScreenReader(threads=config.threads)
+    reader = ScreenReader(tuple(map(Path, config.files)) or None, threads=config.threads)
 
     def decode(data: bytes, param: str) -> Image:
         return decode_image(data, limits, param=param)

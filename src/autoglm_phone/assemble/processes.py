@@ -1,7 +1,6 @@
 """The two worker processes behind their doors. Light to import: they are started before the rest of the server."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -9,8 +8,10 @@ import msgspec
 from autoglm_phone.assemble import engine_process
 from autoglm_phone.assemble.engine_process import EngineProcessConfig
 from autoglm_phone.assemble.media_process import MediaProcessConfig, SpeechConfig, VisionConfig, media_door
+from autoglm_phone.assemble.memory import estimate
 from autoglm_phone.assemble.voice_process import voice_door
 from autoglm_phone.backends.llama_cpp.kernels.installed import NativeKernels
+from autoglm_phone.core.memory import MemoryEstimate
 from autoglm_phone.core.module import Modality, ModuleInfo
 from autoglm_phone.engine.config import EngineConfig
 from autoglm_phone.engine.process_engine import ProcessEngine
@@ -19,6 +20,7 @@ from autoglm_phone.media.limits import MediaLimits
 from autoglm_phone.reading.door import DoorLimits, MediaProcess
 from autoglm_phone.settings import Resolved, Settings
 from autoglm_phone.speaking.door import VoiceProcess
+from autoglm_phone.weights.bundle import Bundle
 from autoglm_phone.weights.store import LocatedModule, cache_home
 
 Located = dict[Modality, LocatedModule]
@@ -54,12 +56,14 @@ class Processes:
         if self.voice is not None:
             await self.voice.wait_until_ready()
 
-    async def stop(self) -> None:
-        await self.engine.stop()
-        if self.media is not None:
-            await self.media.stop()
-        if self.voice is not None:
-            await self.voice.stop()
+
+@dataclass(frozen=True)
+class Setup:
+    """What the server was started as; what is loaded may change, this does not."""
+
+    settings: Settings
+    resolved: Resolved
+    bundle: Bundle
 
 
 def make_processes(settings: Settings, resolved: Resolved, located: Located) -> Processes:
@@ -81,6 +85,14 @@ def engine_config(settings: Settings, resolved: Resolved) -> EngineConfig:
         prefill_chunk_idle=settings.prefill_chunk_idle,
         step_target_s=settings.step_target_ms / 1000,
     )
+
+
+def estimate_memory(setup: Setup, located: Located) -> MemoryEstimate:
+    """What serving these modules will take, without loading them. Raises BundleError if the decoder does not say."""
+    settings, resolved = setup.settings, setup.resolved
+    has_native_kernels = native_kernels(settings, located["text"]) is not None
+    caches = resolved.spill_bytes, int(settings.media_cache_bytes)
+    return estimate(located, engine_config(settings, resolved), caches, has_native_kernels=has_native_kernels)
 
 
 def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> ProcessEngine:
@@ -105,7 +117,7 @@ def make_media(settings: Settings, resolved: Resolved, located: Located) -> Medi
         return None
     threads = resolved.media_threads
     config = MediaProcessConfig(
-        vision=VisionConfig(module_info("vision", vision), threads) if vision else None,
+        vision=VisionConfig(module_info("vision", vision), tuple(map(str, vision.files)), threads) if vision else None,
         speech=SpeechConfig(module_info("speech", speech), str(speech.folder), threads) if speech else None,
         limits=MediaLimits(
             max_image_pixels=settings.max_image_pixels,
@@ -125,15 +137,6 @@ def make_voice(settings: Settings, resolved: Resolved, located: Located) -> Voic
     return voice_door(voice, module_info("voice", voice), threads=resolved.threads, nice=settings.media_nice)
 
 
-def module_infos(located: Located, processes: Processes) -> Sequence[ModuleInfo]:
-    """What is loaded now: the decoder, and what the media process has told."""
-    facts = processes.engine.facts
-    text = module_info("text", located["text"], memory_bytes=facts.memory_bytes if facts is not None else 0)
-    media = processes.media.infos if processes.media is not None else ()
-    voice = processes.voice.info if processes.voice is not None else None
-    return (text, *media, *((voice,) if voice is not None else ()))
-
-
 def module_info(modality: Modality, module: LocatedModule, *, memory_bytes: int = 0) -> ModuleInfo:
     return ModuleInfo(
         modality=modality,
@@ -144,4 +147,5 @@ def module_info(modality: Modality, module: LocatedModule, *, memory_bytes: int 
         files=tuple(map(str, module.files)),
         memory_bytes=memory_bytes,
         limits=module.spec.limits,
+        licence=module.spec.licence,
     )

@@ -7,13 +7,13 @@ from typing import Any
 
 from uvicorn.config import LOGGING_CONFIG
 
-from autoglm_phone.assemble.memory import check_fits, estimate
-from autoglm_phone.assemble.processes import Located, engine_config, make_processes, native_kernels
+from autoglm_phone.assemble.memory import check_fits
+from autoglm_phone.assemble.processes import Located, Setup, estimate_memory, make_processes
 from autoglm_phone.assemble.voice_process import locate_voice
 from autoglm_phone.core.errors import BundleError
 from autoglm_phone.core.memory import MemoryEstimate, MemoryReport
 from autoglm_phone.core.module import Modality
-from autoglm_phone.settings import Hardware, Resolved, Settings, resolve, this_machine
+from autoglm_phone.settings import Hardware, Settings, resolve, this_machine
 from autoglm_phone.weights.bundle import Bundle, check_served
 from autoglm_phone.weights.progress import Progress, silent
 from autoglm_phone.weights.store import Store, cache_home
@@ -34,36 +34,28 @@ def run(settings: Settings, progress: Progress = silent) -> int:
     check_widths(bundle, {modality: module.files for modality, module in located.items()})
     if (voice := locate_voice(store, settings)) is not None:
         located["voice"] = voice
-    memory = checked_memory(settings, resolved, bundle, located, machine)
+    setup = Setup(settings, resolved, bundle)
+    memory = checked_memory(setup, located, machine)
     processes = make_processes(settings, resolved, located)
     processes.launch()
     # Here and not at the top: the web framework and what stands on it take a second to import, and the processes use
     # it for loading their models.
     from autoglm_phone.assemble.app import serve_app
 
-    serve_app(settings, resolved, bundle, located, processes, memory)
+    serve_app(setup, store, located, processes, memory)
     return 0
 
 
-def checked_memory(
-    settings: Settings, resolved: Resolved, bundle: Bundle, located: Located, machine: Hardware
-) -> MemoryReport:
+def checked_memory(setup: Setup, located: Located, machine: Hardware) -> MemoryReport:
     """The estimate; SetupError if the machine is too small for it. A file that it cannot be made from is served."""
     found: MemoryEstimate | None = None
     try:
-        found = estimate_memory(settings, resolved, located)
+        found = estimate_memory(setup, located)
     except BundleError as error:
-        log.warning("the memory that %s will take is not known: %s", bundle.id, error)
-    if found is not None and settings.check_memory:
-        check_fits(found, machine.memory_bytes, bundle.id)
+        log.warning("the memory that %s will take is not known: %s", setup.bundle.id, error)
+    if found is not None and setup.settings.check_memory:
+        check_fits(found, machine.memory_bytes, setup.bundle.id)
     return MemoryReport(found, machine.memory_bytes, {})
-
-
-def estimate_memory(settings: Settings, resolved: Resolved, located: Located) -> MemoryEstimate:
-    """What serving these modules will take, without loading them. Raises BundleError if the decoder does not say."""
-    has_native_kernels = native_kernels(settings, located["text"]) is not None
-    caches = resolved.spill_bytes, int(settings.media_cache_bytes)
-    return estimate(located, engine_config(settings, resolved), caches, has_native_kernels=has_native_kernels)
 
 
 def set_up_logging(level: str) -> None:

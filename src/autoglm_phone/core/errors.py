@@ -10,6 +10,9 @@ AutoGLMError
 |  |- UnknownModel         the model name is not served here
 |  |- NotSupported         the server has no such ability
 |  |- Unauthorized         the key is missing or wrong
+|  |- Forbidden            nobody may do this here, or not with this target
+|  |- NoSuchModule         there is no module of that name or kind
+|  |- ModuleRefused        a module that was to be loaded is not what it says, does not fit, or did not come up
 |  `- Overloaded           the queue is full; try again after `retry_after_s`
 |- EngineError             we must fix it
 |  |- NotReady             still loading, or restarting; try again after `retry_after_s`
@@ -66,6 +69,18 @@ class NotSupported(RequestError):
 
 class Unauthorized(RequestError):
     pass
+
+
+class Forbidden(RequestError):
+    pass
+
+
+class NoSuchModule(RequestError):
+    pass
+
+
+class ModuleRefused(RequestError):
+    """Whatever was loaded before goes on."""
 
 
 class Overloaded(RequestError):

@@ -29,6 +29,7 @@ class ModuleInfo:
     files: tuple[str, ...]
     memory_bytes: int
     limits: str = ""
+    licence: str = ""
 
 
 @dataclass(frozen=True)

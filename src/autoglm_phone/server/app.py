@@ -18,6 +18,7 @@ from autoglm_phone.server.routes.docs_page import docs_routes
 from autoglm_phone.server.routes.health import health_routes
 from autoglm_phone.server.routes.memory import memory_routes
 from autoglm_phone.server.routes.models import model_routes
+from autoglm_phone.server.routes.modules import module_routes
 from autoglm_phone.server.routes.page import page_routes
 from autoglm_phone.server.routes.realtime import realtime_routes
 from autoglm_phone.server.routes.responses import response_routes
@@ -46,6 +47,7 @@ def create_app(services: Services, config: ServerConfig, lifespan: Lifespan | No
     for router in (chat_routes(services, config), model_routes(services, config), health_routes(services)):
         app.include_router(router)
     app.include_router(memory_routes(services))
+    app.include_router(module_routes(services))
     app.include_router(completion_routes(services, config))
     app.include_router(text_routes(services, config))
     app.include_router(audio_routes(services, config))
@@ -61,10 +63,10 @@ def create_app(services: Services, config: ServerConfig, lifespan: Lifespan | No
         max_open_bytes=config.max_open_bytes,
         timeout_s=config.body_timeout_s,
     )
-    app.add_middleware(KeyCheck, api_key=config.api_key)
+    app.add_middleware(KeyCheck, api_key=config.api_key, admin_key=config.admin_key)
     app.add_middleware(OriginCheck, config=config)
     app.add_middleware(Edge)
     services.metrics.watch_engine(services.engine.status)
-    if services.media is not None:
-        services.metrics.watch_media(services.media.status)
+    services.metrics.watch_media(services.media.status)
+    services.metrics.watch_modules(services.modules)
     return app

@@ -28,6 +28,7 @@ class ServerConfig:
     bundle_limits        what the bundle cannot do, in words, shown by /v1/models
     default_sampling     for what a request leaves out
     api_key              asked for on /v1/* and /metrics; None lets everybody in
+    admin_key            asked for where modules are loaded and unloaded, and good for all else; None: nobody may
     allowed_hosts        further Host headers to let in; checked on a loopback address, elsewhere if set; "*" is all
     max_body_bytes       a request; its pictures and sounds, fetched ones included, may have as much once decoded
     max_open_bytes       the bodies of all requests that are being answered, together
@@ -52,6 +53,7 @@ class ServerConfig:
     bundle_limits: str = ""
     default_sampling: SamplingParams = field(default_factory=SamplingParams)
     api_key: str | None = None
+    admin_key: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     max_body_bytes: int = 32 << 20
     max_open_bytes: int = 256 << 20
@@ -68,8 +70,8 @@ class ServerConfig:
     def __post_init__(self) -> None:
         if not self.model_id or "" in self.aliases:
             raise ValueError("a model name may not be empty")
-        if self.api_key == "":
-            raise ValueError("an empty API key would let everybody in; leave it out to mean that")
+        if "" in (self.api_key, self.admin_key):
+            raise ValueError("an empty key would let everybody in; leave it out to mean that")
 
     @property
     def model_names(self) -> tuple[str, ...]:

@@ -67,9 +67,14 @@ ANSWERS: Mapping[type[Exception], Answer] = {
     ),
     errors.Unauthorized: Answer(401, "authentication_error", "invalid_api_key", "the key is missing or wrong"),
     ForeignOrigin: Answer(403, "permission_error", "foreign_origin", "a web page of another site is asking"),
+    errors.Forbidden: Answer(403, "permission_error", "forbidden", "modules are not loaded here, or not from there"),
     errors.UnknownModel: Answer(404, _INVALID, "model_not_found", "the model name is not served here"),
     NotStored: Answer(404, _INVALID, "not_found", "the response, or the item of one, is not stored"),
+    errors.NoSuchModule: Answer(404, _INVALID, "module_not_found", "there is no module of that name or kind"),
     BodyTooSlow: Answer(408, _INVALID, "body_timeout", "the body did not arrive in time"),
+    errors.ModuleRefused: Answer(
+        409, _INVALID, "module_refused", "the module is not what it says, does not fit, or did not come up"
+    ),
     errors.MediaTooLarge: Answer(
         413, _INVALID, "media_too_large", "a picture over the pixel limit, a sound over the length limit"
     ),

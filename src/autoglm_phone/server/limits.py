@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hmac
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -11,13 +12,15 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from autoglm_phone.core.errors import Overloaded, RequestError, Unauthorized
+from autoglm_phone.core.errors import Forbidden, Overloaded, RequestError, Unauthorized
 from autoglm_phone.server.config import ServerConfig, is_loopback_host
 from autoglm_phone.server.errors import BodyTooLarge, BodyTooSlow, ForeignOrigin, error_response
 
 # How much longer a client that sends too much is listened to, so that it sees the answer.
 _LINGER_S = 3.0
 _LINGER_BYTES = 64 << 20
+_MODULES = "/v1/modules/"
+_CHANGING = frozenset({"POST", "DELETE"})
 _NEED_KEY = frozenset({"/metrics", "/tokenize", "/detokenize", "/apply-template", "/props"})
 
 
@@ -68,24 +71,30 @@ class KeyCheck:
     """`Authorization: Bearer KEY` on everything but the page and /health.
 
     A browser can set no header of a WebSocket; as for OpenAI, the key may stand among its subprotocols there.
+    What changes the server itself asks for the admin key, and is closed to everybody if there is none.
     """
 
-    def __init__(self, app: ASGIApp, api_key: str | None) -> None:
+    def __init__(self, app: ASGIApp, api_key: str | None, admin_key: str | None) -> None:
         self._app = app
-        self._key = None if api_key is None else api_key.encode()
+        self._api_keys = [key.encode() for key in (api_key, admin_key) if key is not None] if api_key else []
+        self._admin_keys = [admin_key.encode()] if admin_key is not None else []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._may_pass(scope):
+        error = self._error(scope)
+        if error is None:
             await self._app(scope, receive, send)
         else:
-            error = Unauthorized("the API key is missing or wrong; send it as `Authorization: Bearer KEY`")
             await refuse(error, scope, receive, send)
 
-    def _may_pass(self, scope: Scope) -> bool:
-        if self._key is None or scope["type"] not in ("http", "websocket") or not _needs_key(scope["path"]):
-            return True
-        # In constant time, so that a wrong key does not tell how much of it is right.
-        return hmac.compare_digest(_given_key(scope), self._key)
+    def _error(self, scope: Scope) -> RequestError | None:
+        if scope["type"] == "http" and _is_admin(scope):
+            if not self._admin_keys:
+                return Forbidden("modules are loaded and unloaded on a server that was started with --admin-key only")
+            if not _brings(scope, self._admin_keys):
+                return Unauthorized("the admin key is missing or wrong; send it as `Authorization: Bearer KEY`")
+        elif self._api_keys and _is_locked(scope) and not _brings(scope, self._api_keys):
+            return Unauthorized("the API key is missing or wrong; send it as `Authorization: Bearer KEY`")
+        return None
 
 
 class BodyLimit:
@@ -227,6 +236,21 @@ def _unpacked(key: str) -> bytes:
     with suppress(ValueError):
         return base64.urlsafe_b64decode(key + "=" * (-len(key) % 4))
     return b""
+
+
+def _is_admin(scope: Scope) -> bool:
+    return scope["method"] in _CHANGING and scope["path"].startswith(_MODULES)
+
+
+def _is_locked(scope: Scope) -> bool:
+    return scope["type"] in ("http", "websocket") and _needs_key(scope["path"])
+
+
+def _brings(scope: Scope, keys: Sequence[bytes]) -> bool:
+    given = _given_key(scope)
+    # In constant time, so that a wrong key does not tell how much of it is right.
+    is_right = [hmac.compare_digest(given, key) for key in keys]
+    return any(is_right)
 
 
 def _needs_key(path: str) -> bool:

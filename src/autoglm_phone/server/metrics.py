@@ -1,13 +1,13 @@
 """What /metrics shows: counts what chats and transcripts tell (it observes both), asks engine and media process."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from autoglm_phone.chat.observer import ChatTimes
-from autoglm_phone.core.module import MediaReading
+from autoglm_phone.core.module import MediaReading, Modality, ModuleInfo
 from autoglm_phone.core.request import EngineStatus
 from autoglm_phone.core.transcript import Task, TranscriptEnd
 from autoglm_phone.server.media_state import MediaState
@@ -39,6 +39,9 @@ class ServerMetrics:
         )
         self._sounds = Counter(
             "autoglm_transcribed_seconds", "Length of the transcribed sounds", registry=self.registry
+        )
+        self._changes = Counter(
+            "autoglm_module_changes", "Modules loaded and unloaded", ["modality", "outcome"], registry=self.registry
         )
         self._module = Histogram(
             "autoglm_module_seconds",
@@ -76,8 +79,15 @@ class ServerMetrics:
     def watch_engine(self, status: Callable[[], EngineStatus]) -> None:
         self.registry.register(_EngineCollector(status))
 
-    def watch_media(self, status: Callable[[], MediaState]) -> None:
+    def watch_media(self, status: Callable[[], MediaState | None]) -> None:
         self.registry.register(_MediaCollector(status))
+
+    def watch_modules(self, modules: Callable[[], Sequence[ModuleInfo]]) -> None:
+        self.registry.register(_ModuleCollector(modules))
+
+    def module_changed(self, modality: Modality, outcome: str) -> None:
+        """outcome: loaded, unloaded, or the name of an error."""
+        self._changes.labels(modality, outcome).inc()
 
     def render(self) -> bytes:
         """Prometheus' text format."""
@@ -120,15 +130,32 @@ class _EngineCollector(Collector):
 
 
 class _MediaCollector(Collector):
-    def __init__(self, status: Callable[[], MediaState]) -> None:
+    def __init__(self, status: Callable[[], MediaState | None]) -> None:
         self._status = status
 
     def collect(self) -> Iterable[Metric]:
         status = self._status()
+        if status is None:
+            return
         yield GaugeMetricFamily("autoglm_media_ready", "1 while media are read", float(status.state == "ready"))
         yield CounterMetricFamily("autoglm_media_restarts", "Lives the media process has lost", status.restarts)
         lanes = {lane: float(lane in status.busy) for lane in _LANES}
         yield _gauge("media_busy", "1 while the media process decodes, or a module of it reads", "lane", **lanes)
+
+
+class _ModuleCollector(Collector):
+    def __init__(self, modules: Callable[[], Sequence[ModuleInfo]]) -> None:
+        self._modules = modules
+
+    def collect(self) -> Iterable[Metric]:
+        names = ["modality", "arch", "version", "digest"]
+        loaded = GaugeMetricFamily("autoglm_module_info", "1 for each module that is loaded", labels=names)
+        memory = GaugeMetricFamily("autoglm_module_bytes", "What loading it added to its process", labels=names[:1])
+        for module in self._modules():
+            loaded.add_metric([module.modality, module.arch, module.version, module.digest], 1)
+            memory.add_metric([module.modality], module.memory_bytes)
+        yield loaded
+        yield memory
 
 
 def _gauge(name: str, text: str, label: str, **values: float) -> GaugeMetricFamily:

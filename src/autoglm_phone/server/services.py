@@ -9,8 +9,9 @@ from autoglm_phone.chat.delta import Delta
 from autoglm_phone.chat.prompt_builder import BuiltPrompt
 from autoglm_phone.core.live import LiveDoor
 from autoglm_phone.core.memory import MemoryReport
-from autoglm_phone.core.module import ModuleInfo
-from autoglm_phone.core.request import EngineDoor
+from autoglm_phone.core.module import Modality, ModuleInfo
+from autoglm_phone.core.module_change import ModuleChange, ModuleUse
+from autoglm_phone.core.request import EngineStatus
 from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd
 from autoglm_phone.core.voice import VoiceDoor
 from autoglm_phone.server.media_state import MediaState
@@ -43,8 +44,28 @@ class Transcriptions(Protocol):
     ) -> AsyncGenerator[Heard | TranscriptEnd, None]: ...
 
 
+class EngineMonitor(Protocol):
+    def status(self) -> EngineStatus: ...
+
+
 class MediaMonitor(Protocol):
-    def status(self) -> MediaState: ...
+    def status(self) -> MediaState | None:
+        """None: no module that reads media is loaded."""
+
+
+class ModuleChanges(Protocol):
+    """Loads and unloads modules while requests run; those that run are not touched by it.
+
+    Raises Forbidden, NoSuchModule, or ModuleRefused: then all is as it was.
+    """
+
+    def uses(self) -> Sequence[ModuleUse]:
+        """The modules that are loaded, then those that were replaced and still answer somebody."""
+
+    async def load(self, modality: Modality, source: str) -> ModuleChange:
+        """source: the id of a bundle, or a path that the operator has allowed."""
+
+    async def unload(self, modality: Modality) -> ModuleChange: ...
 
 
 class FetchMedia(Protocol):
@@ -55,16 +76,17 @@ class FetchMedia(Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """media is None on a server without eyes and ears; modules and memory tell of this moment.
+    """decoder, modules and memory tell of this moment: modules can be replaced while the server runs.
 
     live: who listens to sounds that go on. voice: who speaks; None where no voice module is loaded.
     """
 
     chat: Chats
-    decoder: Decoder
-    engine: EngineDoor
-    media: MediaMonitor | None
+    decoder: Callable[[], Decoder]
+    engine: EngineMonitor
+    media: MediaMonitor
     modules: Callable[[], Sequence[ModuleInfo]]
+    changes: ModuleChanges
     memory: Callable[[], MemoryReport]
     fetch: FetchMedia
     metrics: ServerMetrics

@@ -44,6 +44,16 @@ class Settings(BaseModel):
         min_length=1,
         description="Key that requests must bring; better set by variable or file than by flag",
     )
+    admin_key: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="Key that loads and unloads modules while the server runs; without one nobody may",
+    )
+    module_path: Names = Field(
+        default=(),
+        description="Folders that modules may be loaded from while the server runs, besides the catalogue and the "
+        "store's imported bundles",
+    )
     served_model_name: Names = Field(default=(), description="Further names under which the model is served")
     strict_model: bool = Field(default=False, description="Do not answer to the name autoglm-phone-9b")
     allowed_hosts: Names = Field(

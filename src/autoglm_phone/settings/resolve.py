@@ -28,6 +28,8 @@ class Resolved:
 
 def resolve(settings: Settings, hardware: Hardware, bundle_window: int) -> Resolved:
     """bundle_window: the longest window, in tokens, that the bundle is made for. What was set outweighs a profile."""
+    if settings.admin_key is not None and settings.admin_key == settings.api_key:
+        raise SetupError("admin_key and api_key are the same; whoever may ask could load modules then")
     window = settings.max_model_len
     truncation = settings.truncation
     if settings.profile == "phone":

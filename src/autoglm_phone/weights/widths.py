@@ -48,6 +48,11 @@ PROJECTOR_TENSORS = (
 )
 
 
+def decoder_width(path: Path) -> int | None:
+    """d_model as a decoder's GGUF has it. Raises BundleError."""
+    return next((number for width, number, _ in _gguf_widths("text", path) if width == "d_model"), None)
+
+
 def check_widths(bundle: Bundle, files: Mapping[Modality, Sequence[Path]]) -> None:
     """files: the weights of each module. Raises BundleError that names each contradiction, or a damaged file."""
     faults = [fault for name, module in bundle.modules.items() for fault in width_faults(name, module, files[name])]

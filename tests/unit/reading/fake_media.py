@@ -11,6 +11,8 @@ gate PATH         heard when somebody has written to the fifo PATH
 count             heard as the number of windows so far
 deaf              a window without speech
 fail, refuse      the listener fails, refuses
+
+The config "second" stands for modules of another version, "vision only" for what it says.
 """
 
 import os
@@ -32,8 +34,9 @@ from autoglm_phone.reading.messages import MediaModality
 from autoglm_phone.reading.worker import Sense, picture_sense, serve, sound_sense
 
 
-def info(modality: Modality) -> ModuleInfo:
-    return ModuleInfo(modality, "transcriber", "fake", "1", Digest(modality[0] * 64), (f"{modality}.bin",), 5)
+def info(modality: Modality, version: str = "1") -> ModuleInfo:
+    digest = Digest((modality[0] if version == "1" else version) * 64)
+    return ModuleInfo(modality, "transcriber", "fake", version, digest, (f"{modality}.bin",), 5)
 
 
 def decode_image(data: bytes, param: str) -> Image:
@@ -111,9 +114,10 @@ class FakeDetector:
 
 
 def main(child: ChildSocket, config: bytes) -> None:
-    senses: dict[MediaModality, Sense] = {"vision": picture_sense(info("vision"), decode_image, FakeReader())}
+    version = "2" if config == b"second" else "1"
+    senses: dict[MediaModality, Sense] = {"vision": picture_sense(info("vision", version), decode_image, FakeReader())}
     if config != b"vision only":
-        senses["speech"] = sound_sense(info("speech"), decode_sound, FakeEar())
+        senses["speech"] = sound_sense(info("speech", version), decode_sound, FakeEar())
     serve(child, senses, cache_bytes=1 << 20, max_waiting_bytes=1 << 20, new_detector=FakeDetector)
 
 

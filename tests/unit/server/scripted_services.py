@@ -16,7 +16,8 @@ from autoglm_phone.chat.delta import ContentDelta, Delta, Finished, Started, Usa
 from autoglm_phone.chat.prompt_builder import BuiltPrompt
 from autoglm_phone.core.ids import Digest, TokenId
 from autoglm_phone.core.memory import MemoryEstimate, MemoryPart, MemoryReport
-from autoglm_phone.core.module import ModuleInfo
+from autoglm_phone.core.module import Modality, ModuleInfo
+from autoglm_phone.core.module_change import ModuleChange, ModuleUse
 from autoglm_phone.core.prompt import Prompt
 from autoglm_phone.core.request import EngineStatus, Request, TokenEvent
 from autoglm_phone.media.fetch import FetchPolicy, fetch_media
@@ -93,10 +94,35 @@ class FakeMediaState:
 
 @dataclass
 class FakeMedia:
-    state: FakeMediaState = field(default_factory=FakeMediaState)
+    """state None: no module that reads media is loaded."""
 
-    def status(self) -> FakeMediaState:
+    state: FakeMediaState | None = field(default_factory=FakeMediaState)
+
+    def status(self) -> FakeMediaState | None:
         return self.state
+
+
+@dataclass
+class FakeChanges:
+    """What was asked for is kept; `error` is raised instead of an answer."""
+
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+    error: Exception | None = None
+
+    def uses(self) -> Sequence[ModuleUse]:
+        return (ModuleUse(DECODER, 3), ModuleUse(EYE, 0), ModuleUse(EYE, 1, is_leaving=True))
+
+    async def load(self, modality: Modality, source: str) -> ModuleChange:
+        return self._changed(("load", modality, source), EYE)
+
+    async def unload(self, modality: Modality) -> ModuleChange:
+        return self._changed(("unload", modality), None)
+
+    def _changed(self, asked: tuple[str, ...], loaded: ModuleInfo | None) -> ModuleChange:
+        self.asked.append(asked)
+        if self.error is not None:
+            raise self.error
+        return ModuleChange(loaded, EYE, 1.25)
 
 
 DECODER = ModuleInfo("text", "decoder", "qwen2", "2.5", Digest("ab" * 32), ("/models/nano.gguf",), 400 << 20)
@@ -123,6 +149,7 @@ class House:
     chat: ScriptedChat = field(default_factory=ScriptedChat)
     engine: FakeEngine = field(default_factory=FakeEngine)
     media: FakeMedia = field(default_factory=FakeMedia)
+    changes: FakeChanges = field(default_factory=FakeChanges)
     policy: FetchPolicy = field(default_factory=FetchPolicy)
     metrics: ServerMetrics = field(default_factory=ServerMetrics)
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
@@ -136,10 +163,11 @@ class House:
         decoder = Decoder(tiny_tokenizer(), CHATML, max_running=8)
         services = Services(
             self.chat,
-            decoder,
+            lambda: decoder,
             self.engine,
             self.media,
             lambda: modules,
+            self.changes,
             lambda: self.memory,
             fetch,
             self.metrics,

@@ -45,7 +45,7 @@ def test_a_key_beyond_ascii_works() -> None:
 
 
 def test_an_empty_key_is_a_mistake_of_the_settings() -> None:
-    with pytest.raises(ValueError, match="empty API key"):
+    with pytest.raises(ValueError, match="empty key"):
         House().app(api_key="")
 
 

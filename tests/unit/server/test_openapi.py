@@ -92,9 +92,11 @@ def test_names_are_unique_and_plain() -> None:
 def test_keys_are_asked_for_where_the_document_says_so() -> None:
     document = get("/openapi.json", api_key="right")[0].json()
     for (method, path), operation in OPERATIONS.items():
-        [response] = get(path.replace("{response_id}", "resp_1").replace("{name}", "m"), method=method, api_key="right")
+        asked = path.replace("{response_id}", "resp_1").replace("{name}", "m").replace("{modality}", "vision")
+        [response] = get(asked, method=method, api_key="right", admin_key="more")
         assert (response.status_code == 401) == operation.needs_key, path
-        assert document["paths"][path][method.lower()]["security"] == ([{"key": []}] if operation.needs_key else [])
+        kind = "adminKey" if operation.needs_admin else "key"
+        assert document["paths"][path][method.lower()]["security"] == ([{kind: []}] if operation.needs_key else [])
     assert DOCUMENT["paths"]["/v1/models"]["get"]["security"] == [{}, {"key": []}]
 
 

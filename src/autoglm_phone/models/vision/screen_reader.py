@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from autoglm_phone.core.errors import MissingDependency
+from autoglm_phone.core.errors import BundleError, MissingDependency
 from autoglm_phone.core.media import Image
 from autoglm_phone.core.module import Reading
 from autoglm_phone.models.memory import return_free_memory
@@ -61,14 +61,19 @@ def module_files() -> tuple[Path, ...]:
 
 
 class ScreenReader:
-    """An ImageReader. Not thread-safe. threads are those of one reading, at most one a core."""
+    """An ImageReader. Not thread-safe. threads are those of one reading, at most one a core.
+
+    files: detector and recognizer, as ONNX; None takes those of the installed package.
+    """
 
     arch = ARCH
     version = VERSION
     limits = LIMITS
 
-    def __init__(self, *, threads: int = 1) -> None:
-        self.files = module_files()
+    def __init__(self, files: tuple[Path, ...] | None = None, *, threads: int = 1) -> None:
+        self.files = module_files() if files is None else files
+        if len(self.files) < len((_DETECTOR, _RECOGNIZER)):
+            raise BundleError(f"a screen reader is a detector and a recognizer; its module has {len(self.files)} file")
         self._seen = SeenScreens()
         # Here and not at the top: the message of module_files comes first.
         from rapidocr import RapidOCR

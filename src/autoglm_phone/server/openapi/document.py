@@ -48,7 +48,12 @@ def openapi_document(config: ServerConfig) -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "Asked for if the server was started with `--api-key`; else any key will do.",
-                }
+                },
+                "adminKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "What `--admin-key` has set; a server that was started without it refuses.",
+                },
             },
         },
     }
@@ -90,6 +95,8 @@ def _operation(operation: Operation, schemas: Mapping[Any, dict[str, Any]], conf
 
 
 def _security(operation: Operation, config: ServerConfig) -> list[dict[str, list[str]]]:
+    if operation.needs_admin:
+        return [{"adminKey": []}]
     if not operation.needs_key:
         return []
     with_key: dict[str, list[str]] = {"key": []}
@@ -99,8 +106,9 @@ def _security(operation: Operation, config: ServerConfig) -> list[dict[str, list
 def _body(body: Body, schemas: Mapping[Any, dict[str, Any]], config: ServerConfig) -> dict[str, Any]:
     if body.files:
         return {FORM: {"schema": form_schema(body.model, body.files)}}
+    model = {"model": config.model_id} if "model" in body.model.model_fields else {}
     examples = {
-        name: {"summary": example.summary, "value": {"model": config.model_id, **example.body}}
+        name: {"summary": example.summary, "value": {**model, **example.body}}
         for name, example in body.examples.items()
     }
     return {JSON: {"schema": schemas[body.model], "examples": examples}}
@@ -145,6 +153,8 @@ def _failures(operation: Operation, schemas: Mapping[Any, dict[str, Any]]) -> di
     possible: list[type[Exception]] = [ForeignOrigin, errors.AutoGLMError]
     if operation.needs_key:
         possible.append(errors.Unauthorized)
+    if operation.needs_admin:
+        possible.append(errors.Forbidden)
     if operation.body is not None:
         possible += _BODY_ERRORS
     possible += (*operation.errors, *operation.told)

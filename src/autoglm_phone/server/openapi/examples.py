@@ -153,3 +153,5 @@ SPEECH: Mapping[str, Example] = {
     "english": Example("A sentence", {"input": "Your alarm is set for seven."}),
     "chinese": Example("Chinese, as bare samples", {"input": "闹钟设好了。", "response_format": "pcm"}),
 }
+
+LOAD = {"catalogue": Example("The module of a bundle of the catalogue", {"source": "autoglm-phone-nano-plus"})}

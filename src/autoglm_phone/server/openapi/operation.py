@@ -48,6 +48,7 @@ class Operation:
     errors    besides those that the way to every route has (see `document.py`)
     told      errors that come with an answer of their own form
     headers   of the answer, as `document.py` describes them
+    needs_admin   asks for the admin key instead of the API key
     """
 
     id: str
@@ -61,3 +62,4 @@ class Operation:
     told: Mapping[type[Exception], Any] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
     needs_key: bool = True
+    needs_admin: bool = False

@@ -13,7 +13,16 @@ from autoglm_phone.server.openapi.answers.chat import ChatCompletion, ChatComple
 from autoglm_phone.server.openapi.answers.completion import Completion
 from autoglm_phone.server.openapi.answers.response import DeletedResponse, ItemList, ResponseObject
 from autoglm_phone.server.openapi.answers.response_events import ResponseStreamEvent
-from autoglm_phone.server.openapi.answers.server import Failure, Health, Memory, ModelCard, ModelList, Props
+from autoglm_phone.server.openapi.answers.server import (
+    Failure,
+    Health,
+    Memory,
+    ModelCard,
+    ModelList,
+    ModuleChanged,
+    ModuleList,
+    Props,
+)
 from autoglm_phone.server.openapi.answers.speech import SpeechDelta, SpeechDone
 from autoglm_phone.server.openapi.answers.text import RenderedPrompt, TextOfTokens, Tokens
 from autoglm_phone.server.openapi.answers.transcript import (
@@ -27,6 +36,7 @@ from autoglm_phone.server.responses.item_page import DEFAULT_LIMIT, MAX_LIMIT
 from autoglm_phone.server.responses.request import ResponsesRequest
 from autoglm_phone.server.schemas.chat_request import ChatCompletionRequest
 from autoglm_phone.server.schemas.completion_request import CompletionRequest
+from autoglm_phone.server.schemas.modules import LoadModuleRequest
 from autoglm_phone.server.schemas.speech_request import SpeechRequest
 from autoglm_phone.server.schemas.text_request import DetokenizeRequest, TokenizeRequest
 from autoglm_phone.server.schemas.transcription import TranscriptionForm
@@ -43,6 +53,7 @@ _ANSWER = (*_PROMPT, *_PROCESS, errors.StepFailed)
 _NAMED = ("x-request-id", "x-autoglm-ignored")
 _WINDOWED = (*_NAMED, "x-autoglm-dropped-messages")
 
+_MODALITY = Parameter("modality", "path", Literal["text", "vision", "speech"], "Which of the modules.")
 _RESPONSE_ID = Parameter("response_id", "path", str, "The `id` of a response that was not sent with `store: false`.")
 _SOUND = Body(
     TranscriptionForm,
@@ -224,6 +235,33 @@ OPERATIONS: Mapping[tuple[Literal["GET", "POST", "DELETE"], str], Operation] = {
         parameters=(Parameter("name", "path", str, "A name may hold slashes."),),
         answers={JSON: ModelCard},
         errors=(errors.UnknownModel,),
+    ),
+    ("GET", "/v1/modules"): Operation(
+        id="listModules",
+        tag="Server",
+        summary="lists the modules that answer requests: those that are loaded, then those that were replaced",
+        answers={JSON: ModuleList},
+    ),
+    ("POST", "/v1/modules/{modality}"): Operation(
+        id="loadModule",
+        tag="Server",
+        summary="loads a module in place of another while requests run (admin key)",
+        description="The module is found, verified and loaded beside the old one, which goes on whatever happens. "
+        "Requests that began before are answered by the old one, later ones by the new one.",
+        body=Body(LoadModuleRequest, examples.LOAD),
+        parameters=(_MODALITY,),
+        answers={JSON: ModuleChanged},
+        errors=(errors.NoSuchModule, errors.ModuleRefused),
+        needs_admin=True,
+    ),
+    ("DELETE", "/v1/modules/{modality}"): Operation(
+        id="unloadModule",
+        tag="Server",
+        summary="unloads a module and returns its memory; the decoder stays (admin key)",
+        parameters=(_MODALITY,),
+        answers={JSON: ModuleChanged},
+        errors=(errors.InvalidRequest, errors.NoSuchModule, errors.ModuleRefused),
+        needs_admin=True,
     ),
     ("GET", "/v1/memory"): Operation(
         id="showMemory",

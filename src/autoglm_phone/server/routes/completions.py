@@ -87,7 +87,7 @@ def _check_combinations(wire: CompletionRequest, num_choices: int) -> None:
 
 
 def _echo(prompt: RawPrompt, services: Services) -> str:
-    tokenizer = services.decoder.tokenizer
+    tokenizer = services.decoder().tokenizer
     check_tokens(prompt.tokens, tokenizer.vocab_size, param="prompt")
     return prompt.text or tokenizer.written(prompt.tokens)
 

@@ -21,7 +21,7 @@ def health_routes(services: Services) -> APIRouter:
     async def health() -> JSONResponse:
         """200 while chats are answered; without the media process that is so for text alone: "degraded"."""
         engine = services.engine.status()
-        media = services.media.status() if services.media is not None else None
+        media = services.media.status()
         body: dict[str, Any] = {
             "status": engine.state,
             "version": __version__,
@@ -31,6 +31,10 @@ def health_routes(services: Services) -> APIRouter:
             "media": None
             if media is None
             else {"state": media.state, "error": media.error, "restarts": media.restarts},
+            "modules": [
+                {"modality": module.modality, "version": module.version, "digest": module.digest}
+                for module in services.modules()
+            ],
         }
         if engine.state != "ready":
             return JSONResponse(body, ANSWERS[NotReady].status, {"retry-after": str(_RETRY_AFTER_S)})

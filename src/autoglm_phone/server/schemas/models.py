@@ -20,17 +20,19 @@ def model_card(name: str, config: ServerConfig, modules: Sequence[ModuleInfo], c
         "max_model_len": config.max_model_len,
         "aliases": list(config.model_names[1:]),
         "limits": config.bundle_limits,
-        "modules": [
-            {
-                "modality": module.modality,
-                "kind": module.kind,
-                "arch": module.arch,
-                "version": module.version,
-                "digest": module.digest,
-                "files": [file.replace("\\", "/").rpartition("/")[2] for file in module.files],
-                "memory_bytes": module.memory_bytes,
-                "limits": module.limits,
-            }
-            for module in modules
-        ],
+        "modules": [module_card(module) for module in modules],
+    }
+
+
+def module_card(module: ModuleInfo) -> dict[str, Any]:
+    return {
+        "modality": module.modality,
+        "kind": module.kind,
+        "arch": module.arch,
+        "version": module.version,
+        "digest": module.digest,
+        "files": [file.replace("\\", "/").rpartition("/")[2] for file in module.files],
+        "memory_bytes": module.memory_bytes,
+        "limits": module.limits,
+        "licence": module.licence,
     }

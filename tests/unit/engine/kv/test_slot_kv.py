@@ -5,8 +5,8 @@ import pytest
 
 from autoglm_phone.backends.fake.backend import FakeBackend, choose_by_hash
 from autoglm_phone.core.backend import StepItem, StepPlan
-from autoglm_phone.core.ids import RequestId, SlotId, TokenId
-from autoglm_phone.engine.kv.content import Content
+from autoglm_phone.core.ids import Digest, RequestId, SlotId, TokenId
+from autoglm_phone.engine.kv.content import UNDER_EMBEDDING, Content, MediaKey
 from autoglm_phone.engine.kv.slot_kv import SlotKV
 
 BYTES_A_TOKEN = 8  # what the fake saves for a token of four digits
@@ -140,3 +140,19 @@ def test_few_of_very_many_small_prefixes_are_kept() -> None:
         cache.ask(numbered(1000 + 40 * k, 40))
     assert cache.kv.spilled_bytes <= 64 * 40 * BYTES_A_TOKEN
     assert cache.ask([*numbered(1000 + 40 * 199, 40), 9999]) == 40
+
+
+def test_cells_of_a_picture_are_not_taken_over_from_another_version_of_its_module() -> None:
+    """What makes it safe to replace an encoder while its embeddings lie in the cache."""
+
+    def seen_by(module: str) -> Content:
+        keys = np.array([7, 8, *[UNDER_EMBEDDING] * 4, 9], dtype=np.int32)
+        return Content(keys, (MediaKey(2, 4, Digest("picture"), Digest(module), None),))
+
+    cache = Cache(idle_tokens=8192)
+    slot, hit = cache.kv.attach(RequestId("first"), seen_by("old"))
+    assert cache.kv.extend(slot, seen_by("old"), 7 - hit)
+    cache.backend.step(StepPlan((StepItem(slot, 0, tuple(map(TokenId, (7, 8, 0, 0, 0, 0, 9)))),)))
+    cache.kv.detach(slot)
+    assert cache.kv.attach(RequestId("again"), seen_by("old"))[1] == 6
+    assert cache.kv.attach(RequestId("other"), seen_by("new"))[1] == 2

@@ -20,7 +20,7 @@ class Failure(TypedDict):
 
 
 class LoadedModule(TypedDict):
-    modality: Literal["text", "vision", "speech"]
+    modality: Literal["text", "vision", "speech", "voice"]
     kind: Annotated[str, Field(description="decoder, encoder, transcriber or speaker.")]
     arch: str
     version: str
@@ -28,6 +28,32 @@ class LoadedModule(TypedDict):
     files: list[str]
     memory_bytes: int
     limits: Annotated[str, Field(description="What it cannot do, in words.")]
+    licence: Annotated[str, Field(description="As its bundle names it (SPDX).")]
+
+
+class ModuleInUse(LoadedModule):
+    requests: Annotated[int, Field(description="Those that its process is answering.")]
+    is_leaving: Annotated[
+        bool, Field(description="It was replaced, and ends when the requests that it answers have ended.")
+    ]
+
+
+class ModuleList(TypedDict):
+    object: Literal["list"]
+    data: list[ModuleInUse]
+
+
+class ModuleChanged(TypedDict):
+    object: Literal["module.change"]
+    loaded: Annotated[LoadedModule | None, Field(description="Null: it was unloaded.")]
+    replaced: Annotated[LoadedModule | None, Field(description="Null: there was none.")]
+    seconds: Annotated[float, Field(description="From the request to the change.")]
+
+
+class ModuleVersion(TypedDict):
+    modality: Literal["text", "vision", "speech", "voice"]
+    version: str
+    digest: str
 
 
 class ModelCard(TypedDict):
@@ -64,6 +90,7 @@ class Health(TypedDict):
     engine: ProcessHealth
     media_pid: int | None
     media: Annotated[ProcessHealth | None, Field(description="Null on a server without eyes and ears.")]
+    modules: Annotated[list[ModuleVersion], Field(description="Those that are loaded now.")]
 
 
 class MemoryPart(TypedDict):
