@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from autoglm_phone.assemble.checkpoints import import_checkpoint
+from autoglm_phone.cli.convert import TextForm
 from autoglm_phone.cli.progress_bar import ProgressBar
 from autoglm_phone.core.errors import BundleError
+from autoglm_phone.settings import this_machine
 from autoglm_phone.weights.bundle import Bundle
 from autoglm_phone.weights.checkpoint import is_checkpoint
 from autoglm_phone.weights.gguf_bundle import bundle_of_gguf, text_gguf_of
@@ -60,7 +63,9 @@ def check(
 
 
 def import_model(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A GGUF, or a folder with one or with a bundle.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A GGUF, or a folder with one, with a bundle, or with a checkpoint.")
+    ],
     bundle_id: Annotated[str, typer.Option("--id", metavar="NAME", help="The name it will be served under.")],
     mmproj: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Which of the GGUFs beside has its encoders.")
@@ -72,21 +77,27 @@ def import_model(
         str | None, typer.Option(metavar="TEXT", help="The licence, if the files do not say it (SPDX).")
     ] = None,
     prompt: Annotated[Path | None, typer.Option(metavar="FILE", help="The default system prompt, a text file.")] = None,
+    form: Annotated[
+        TextForm, typer.Option("--type", help="What a checkpoint of a model hub is converted to.")
+    ] = TextForm.Q4_K_M,
 ) -> None:
     """Make a bundle of files that nobody has described, with their digests, and keep it in the store.
 
-    Licence texts beside the files (LICENSE, COPYING, NOTICE) go with it. Afterwards: serve --model NAME.
+    A checkpoint of a model hub (config.json, safetensors, tokenizer) is converted on the way. Licence texts beside the
+    files (LICENSE, COPYING, NOTICE) go with it. Afterwards: serve --model NAME.
     """
-    store = _store()
-    if is_checkpoint(path):
-        raise BundleError(
-            f"{path} is a checkpoint as model hubs have it; convert it first: "
-            f"autoglm-phone convert {path} --out DIR, then autoglm-phone import DIR --id {bundle_id}"
-        )
-    found = _found(store, path.expanduser().absolute(), mmproj)
+    store, path = _store(), path.expanduser().absolute()
     text = prompt.read_text(encoding="utf-8").strip() if prompt is not None else None
+    wishes = Wishes(bundle_id, licence, text, beside)
     with ProgressBar(f"Importing {path.name}") as bar:
-        made = import_bundle(store, found, Wishes(bundle_id, licence, text, beside), bar)
+        if is_checkpoint(path):
+            if mmproj is not None or beside:
+                raise BundleError(
+                    f"{path} is a checkpoint, which is converted into the store: --mmproj and --beside are not for it"
+                )
+            made = import_checkpoint(store, path, wishes, form.value, this_machine().cores, bar)
+        else:
+            made = import_bundle(store, _found(store, path, mmproj), wishes, bar)
     if made.licence == "unknown":
         _tell("The files do not name their licence; say it with --licence if you know it.")
     print(made.folder)

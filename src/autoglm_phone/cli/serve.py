@@ -13,8 +13,11 @@ from pydantic.fields import FieldInfo
 
 from autoglm_phone.assemble.server import chosen_bundle, run
 from autoglm_phone.cli.progress_bar import ProgressBar
-from autoglm_phone.settings import Settings, load_settings
+from autoglm_phone.settings import Settings, load_settings, this_machine
 from autoglm_phone.settings.load import flag_of
+from autoglm_phone.weights.catalogue import bundle_ids
+from autoglm_phone.weights.checkpoint import is_checkpoint
+from autoglm_phone.weights.importing import Wishes
 from autoglm_phone.weights.store import Store, cache_home
 
 
@@ -23,7 +26,7 @@ def serve_command(run_server: Callable[[Settings], int] = run) -> Callable[..., 
 
     def serve(config: Path | None = None, **flags: Any) -> None:
         given = {field: value for field, value in flags.items() if value is not None}
-        settings = load_settings(given, os.environ, config)
+        settings = with_converted(load_settings(given, os.environ, config))
         get_files(settings)
         raise typer.Exit(run_server(settings))
 
@@ -35,6 +38,21 @@ def serve_command(run_server: Callable[[Settings], int] = run) -> Callable[..., 
         "settings file, else it has its default."
     )
     return serve
+
+
+def with_converted(settings: Settings) -> Settings:
+    """A checkpoint of a model hub is converted at its first start; what is served is the bundle that it has become."""
+    checkpoint = Path(settings.model).expanduser().absolute()
+    if not is_checkpoint(checkpoint):
+        return settings
+    # Here and not at the top: few starts need it.
+    from autoglm_phone.assemble.checkpoints import DEFAULT_MIX, converted_id, import_checkpoint
+
+    store, bundle_id = Store(cache_home(os.environ), say=tell), converted_id(checkpoint)
+    if bundle_id not in bundle_ids(store.imported):
+        with ProgressBar(f"Converting {checkpoint.name} to {DEFAULT_MIX}") as bar:
+            import_checkpoint(store, checkpoint, Wishes(bundle_id), DEFAULT_MIX, this_machine().cores, bar)
+    return settings.model_copy(update={"model": bundle_id})
 
 
 def get_files(settings: Settings) -> None:

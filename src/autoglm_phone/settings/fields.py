@@ -25,7 +25,8 @@ class Settings(BaseModel):
 
     # The model
     model: Name = Field(
-        default="autoglm-phone-nano", description="What to serve: a bundle's id, its folder, or a GGUF file"
+        default="autoglm-phone-nano",
+        description="What to serve: a bundle's id, its folder, a GGUF file, or a checkpoint's folder",
     )
     speech: bool = Field(default=True, description="Load the bundle's speech module")
     vision: bool = Field(default=True, description="Load the bundle's vision module")

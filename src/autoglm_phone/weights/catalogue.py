@@ -47,8 +47,8 @@ def find_bundle(model: str, digest_of: DigestOf, imported: Path | None = None) -
 def _bundle_of_folder(folder: Path, digest_of: DigestOf) -> Bundle:
     if is_checkpoint(folder):
         raise BundleError(
-            f"{folder} is a checkpoint as model hubs have it, which is converted before it is served: "
-            f"autoglm-phone import {folder} --id NAME, then autoglm-phone serve --model NAME"
+            f"{folder} is a checkpoint as model hubs have it: autoglm-phone import {folder} --id NAME converts it, and "
+            f"so does autoglm-phone serve --model {folder}"
         )
     text = text_gguf_of(folder)
     if text is None:

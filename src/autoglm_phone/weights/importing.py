@@ -22,18 +22,22 @@ LICENCE_PATTERNS = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*")
 
 @dataclass(frozen=True)
 class Wishes:
-    """id: the new bundle's. licence, prompt: in place of what the files say. beside: leave the files where they are."""
+    """id: the new bundle's. licence, prompt: in place of what the files say. beside: leave the files where they are.
+
+    licences_from: the folder with the licence texts, if not that of the files.
+    """
 
     id: str
     licence: str | None = None
     prompt: str | None = None
     beside: bool = False
+    licences_from: Path | None = None
 
 
 def import_bundle(store: Store, bundle: Bundle, wishes: Wishes, progress: Progress = silent) -> Bundle:
     """Raises BundleError if a file is not what the bundle says, or if there is a bundle of this id already."""
     folder = check_free(store, bundle.folder if wishes.beside else None, wishes.id)
-    licences, bundle = _licences(bundle)
+    licences, bundle = _licences(bundle, wishes.licences_from or bundle.folder)
     located = store.locate(bundle, progress)
     check_widths(bundle, {modality: module.files for modality, module in located.items()})
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,12 +91,12 @@ def _take(source: Path, target: Path, sha256: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _licences(bundle: Bundle) -> tuple[Mapping[str, bytes], Bundle]:
-    """The texts by name, and the bundle whose modules name them. Nobody described: what lies beside the files."""
+def _licences(bundle: Bundle, folder: Path) -> tuple[Mapping[str, bytes], Bundle]:
+    """The texts by name, and the bundle whose modules name them. Where nobody described any: those in the folder."""
     if any(bundle.licence_texts.values()):
         paths = {path.name: path for texts in bundle.licence_texts.values() for path in texts}
         return {name: _text(path) for name, path in paths.items()}, bundle
-    found = sorted({path for pattern in LICENCE_PATTERNS for path in bundle.folder.glob(pattern) if path.is_file()})
+    found = sorted({path for pattern in LICENCE_PATTERNS for path in folder.glob(pattern) if path.is_file()})
     texts = {path.name: _text(path) for path in found}
     names = tuple(texts)
     modules = {name: msgspec.structs.replace(one, licence_files=names) for name, one in bundle.modules.items()}

@@ -1,11 +1,14 @@
 from pathlib import Path
 
 import pytest
+from tiny_checkpoint import WIDTH, write_checkpoint
 from tiny_gguf import write_decoder, write_mmproj
 from typer.testing import CliRunner, Result
 
 from autoglm_phone.cli.main import app
+from autoglm_phone.cli.serve import with_converted
 from autoglm_phone.core.errors import BundleError
+from autoglm_phone.settings import Settings
 
 
 @pytest.fixture
@@ -45,6 +48,28 @@ def test_of_several_encoders_one_is_named(pair: Path, tmp_path: Path) -> None:
     assert "beside" in str(command("import", str(pair), "--id", "mine", "--mmproj", str(elsewhere)).exception)
     assert command("import", str(pair), "--id", "mine", "--mmproj", str(second)).exit_code == 0
     assert "mmproj-second.gguf" in command("models", "show", "mine").stdout
+
+
+def test_a_checkpoint_of_a_model_hub_is_converted_on_the_way(pair: Path, tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "tiny-9b")
+    (checkpoint / "LICENSE").write_text("You may do more.")
+    made = command("import", str(checkpoint), "--id", "nine", "--type", "q8_0", "--licence", "MIT")
+    assert made.exit_code == 0, made.output
+    shown = command("models", "show", "nine").stdout
+    assert ("text-q8_0.gguf" in shown, "mmproj-q8_0.gguf" in shown, "licences/LICENSE" in shown) == (True, True, True)
+    checked = command("bundle", "check", "nine").stdout
+    assert (f"d_model {WIDTH}" in checked, f"d_out {WIDTH}" in checked) == (True, True)
+
+
+def test_a_checkpoint_is_served_as_what_it_was_converted_to_at_the_first_start(pair: Path, tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "tiny 9b")
+    served = with_converted(Settings(model=str(checkpoint)))
+    assert served.model.startswith("tiny-9b-")
+    files = list((pair.parent / "home" / "bundles" / served.model).iterdir())
+    times = [file.stat().st_mtime_ns for file in files]
+    assert with_converted(Settings(model=str(checkpoint))) == served
+    assert [file.stat().st_mtime_ns for file in files] == times
+    assert with_converted(Settings()) == Settings()
 
 
 @pytest.mark.parametrize("fault", ["bytes", "missing", "width", "licence"])
