@@ -21,6 +21,8 @@ def test_each_bundle_of_the_catalogue_is_complete_and_licensed(bundle_id: str) -
     for module in bundle.modules.values():
         assert all(file.parts for file in module.files)
         assert (module.package is None) == (module.hub is not None)
+    texts = bundle.licence_texts.values()
+    assert all(found and all(path.is_file() for path in found) for found in texts), "each module has its licence's text"
     notice = (CATALOGUE / "licences" / "NOTICE").read_text()
     assert all((CATALOGUE / "licences" / name).is_file() for name in notice.split() if name.endswith(".txt"))
 
