@@ -4,6 +4,7 @@ They are one value, so that a request which was made into tokens for a decoder i
 been loaded meanwhile.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -18,12 +19,15 @@ from autoglm_phone.core.module import MediaDoor
 from autoglm_phone.core.request import EngineStatus
 from autoglm_phone.engine.process_engine import ProcessEngine
 from autoglm_phone.ipc.handover import Handover
+from autoglm_phone.models.memory import return_free_memory
 from autoglm_phone.server.services import Decoder
 from autoglm_phone.text.chat_template import ChatTemplate
 from autoglm_phone.text.known_templates import known_template
 from autoglm_phone.text.tokenizer import Tokenizer
 from autoglm_phone.weights.gguf_file import Value, read_metadata
 from autoglm_phone.weights.store import LocatedModule
+
+RETURN_S = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,8 @@ class TextMaker:
         template = ChatTemplate(template_source(module.template, metadata, tokenizer), tokenizer)
         builder = PromptBuilder(template, tokenizer, self.prompts)
         chat = ChatService(engine, self.media, builder, tokenizer, self.observer)
+        del metadata  # the words of the vocabulary once more: as much as the tokenizer itself
+        return_free_memory()
         return TextService(module, engine, chat, Decoder(tokenizer, template.source, self.max_running))
 
 
@@ -101,3 +107,5 @@ class ChangingText:
 
 async def _end(text: TextService) -> None:
     await text.engine.stop()
+    # Its vocabulary is let go when this has returned; what the allocator keeps of it then goes back a turn later.
+    asyncio.get_running_loop().call_later(RETURN_S, return_free_memory)
