@@ -128,8 +128,53 @@ def test_push_to_talk_and_a_written_turn(tmp_path: Path) -> None:
         assert told(page)["errors"] == []
 
 
+def test_without_answers_it_hears_and_says_what_it_is_given(tmp_path: Path) -> None:
+    ear, voice = LoudEar(), Hum()
+    house = WalkHouse(transcriptions=ear, ear=ear, voice=voice)
+    sound = np.concatenate([silence(0.5), tone(1.0), silence(8)])
+    with house.live() as address, page_with(tmp_path, sound, address) as page:
+        page.evaluate(START, {"answers": False})
+        page.wait_for_function("() => told.heard.some((heard) => heard.isFinal && heard.text.startsWith('one'))")
+        page.evaluate("voice.say('Good **morn'); voice.say('ing. How are you?', true)")
+        page.wait_for_function('() => told.states.includes("speaking")')
+        page.wait_for_function('() => voice.state === "listening"')
+        seen = told(page)
+    assert seen["errors"] == []
+    assert seen["answers"] == []
+    assert sorted(text for text, _ in voice.spoken) == ["Good morning.", "How are you?"]
+    assert house.model.prompts == []
+
+
 def test_a_wrong_key_is_an_error_and_the_microphone_is_given_back(tmp_path: Path) -> None:
     with WalkHouse().live(api_key="right") as address, page_with(tmp_path, tone(1), address) as page:
         with pytest.raises(Exception, match="refused"):
             page.evaluate(START, {"key": "wrong"})
         assert told(page)["states"] == ["connecting", "closed"] or told(page)["states"][-1] == "closed"
+
+
+TALK = """async () => {
+  const { startTalk } = await import("/web/talk.js");
+  window.turns = []; window.errors = []; window.drafts = [];
+  document.body.replaceChildren();
+  window.hear = startTalk({
+    place: document.body, key: () => "", onDraft: (text) => drafts.push(text), onTurn: (text) => turns.push(text),
+    onInterrupt: () => {}, onError: (text) => errors.push(text),
+    audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
+  });
+}"""
+
+
+def test_the_button_makes_turns_of_what_is_said_and_gives_the_microphone_back(tmp_path: Path) -> None:
+    ear, voice = LoudEar(), Hum()
+    house = WalkHouse(transcriptions=ear, ear=ear, voice=voice)
+    sound = np.concatenate([silence(0.5), tone(1.0), silence(8)])
+    with house.live() as address, page_with(tmp_path, sound, address) as page:
+        page.evaluate(TALK)
+        page.get_by_role("button", name="Talk").click()
+        page.wait_for_function("() => turns.length === 1")
+        page.evaluate("hear({ text: 'Good morning.', isDone: true })")
+        page.wait_for_selector("[data-state=speaking]")
+        page.get_by_role("button", name="Stop talking").click()
+        page.get_by_role("button", name="Talk").wait_for()
+        assert page.evaluate("errors") == []
+    assert [text for text, _ in voice.spoken] == ["Good morning."]

@@ -1,11 +1,11 @@
 // The browser's own voice, for servers without one: sentence by sentence while the answer streams.
 
-const SENTENCE = /[^.!?。！？\n]*[.!?。！？\n]+["'”’」』）)]*\s*/gu;
+import { Sentences } from "./voice-sentences.js";
 
 export class BrowserVoice {
   constructor(onSilence) {
     this.onSilence = onSilence;
-    this.rest = "";
+    this.sentences = new Sentences((words) => this.#say(words));
     this.open = 0;
   }
 
@@ -18,27 +18,20 @@ export class BrowserVoice {
   }
 
   push(text) {
-    this.rest += text;
-    this.rest = this.rest.replace(SENTENCE, (sentence) => {
-      this.#say(sentence);
-      return "";
-    });
+    this.sentences.push(text);
   }
 
   finish() {
-    this.#say(this.rest);
-    this.rest = "";
+    this.sentences.finish();
   }
 
   stop() {
-    this.rest = "";
+    this.sentences.clear();
     this.open = 0;
     speechSynthesis.cancel();
   }
 
-  #say(sentence) {
-    const words = sentence.replace(/[*_`#>|]/g, "").trim();
-    if (words === "") return;
+  #say(words) {
     const utterance = new SpeechSynthesisUtterance(words);
     utterance.lang = /[\u3400-\u9fff]/u.test(words) ? "zh-CN" : "en-US";
     const done = () => {

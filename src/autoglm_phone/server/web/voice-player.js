@@ -18,12 +18,17 @@ export class Player {
   }
 
   play(itemId, base64) {
+    this.playSamples(itemId, samplesOf(base64));
+  }
+
+  /** samples: Float32Array at VOICE_RATE. */
+  playSamples(itemId, samples) {
     if (itemId !== this.itemId) {
       this.itemId = itemId;
       this.start = Math.max(this.context.currentTime, this.end);
       this.end = this.start;
     }
-    const samples = samplesOf(base64);
+    if (samples.length === 0) return;
     const buffer = this.context.createBuffer(1, samples.length, VOICE_RATE);
     buffer.copyToChannel(samples, 0);
     const source = this.context.createBufferSource();
@@ -53,7 +58,11 @@ export class Player {
 }
 
 function samplesOf(base64) {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  const view = new DataView(bytes.buffer);
-  return Float32Array.from({ length: bytes.length / 2 }, (_, index) => view.getInt16(index * 2, true) / 32768);
+  return toFloats(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer);
+}
+
+/** 16-bit little-endian samples to levels. */
+export function toFloats(buffer) {
+  const view = new DataView(buffer);
+  return Float32Array.from({ length: buffer.byteLength / 2 }, (_, index) => view.getInt16(index * 2, true) / 32768);
 }

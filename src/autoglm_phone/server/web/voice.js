@@ -3,10 +3,14 @@
 //   const voice = await startVoice({ key, onState, onHeard, onAnswer, onError });
 //   voice.stop();
 //
+// Who answers by other ways than the session takes `answers: false`: then it only hears, and what is given to `say` is
+// spoken.
+//
 // It draws nothing: whoever starts it shows what the callbacks tell.
 
 import { BrowserVoice } from "./voice-browser.js";
 import { Player } from "./voice-player.js";
+import { ServerVoice } from "./voice-server.js";
 
 export const VOICE_RATE = 24000; // Hz, both ways
 
@@ -17,6 +21,7 @@ export const canHear = () => Boolean(navigator.mediaDevices?.getUserMedia && glo
  * Options, all but the callbacks optional:
  *   key           of the server
  *   handsFree     true: the server hears when a turn is over. false: between press() and release()
+ *   answers       true: the server answers each turn in this session
  *   speaks        say the answers: with the server's voice, else with the browser's
  *   voice, speed  of the server's voice
  *   language      what is spoken, as `en` or `zh`; left out, it is detected
@@ -26,6 +31,7 @@ export const canHear = () => Boolean(navigator.mediaDevices?.getUserMedia && glo
  *   onState(state)   "connecting", "listening", "hearing", "thinking", "answering", "speaking", "closed"
  *   onHeard({id, text, isFinal})    words of a turn, while it is spoken and in the end; empty: nothing was understood
  *   onAnswer({id, text, isFinal, isCut})  the whole answer so far; isCut: it was interrupted
+ *   onInterrupt()    without `answers`: somebody speaks while an answer is given, or said
  *   onError(error)   an Error; the conversation goes on unless "closed" follows
  */
 export async function startVoice(options) {
@@ -41,7 +47,7 @@ export async function startVoice(options) {
 
 class Voice {
   constructor(options) {
-    this.options = { handsFree: true, speaks: true, messages: [], ...options };
+    this.options = { handsFree: true, answers: true, speaks: true, messages: [], ...options };
     this.state = "";
     this.isPressed = false;
     this.answers = new Map(); // id -> text
@@ -56,6 +62,14 @@ class Voice {
     await this.context.audioWorklet.addModule(new URL("./voice-capture.js", import.meta.url));
     this.player = new Player(this.context, () => this.settle());
     this.browserVoice = BrowserVoice.isThere ? new BrowserVoice(() => this.settle()) : null;
+    const { key, voice, speed } = this.options;
+    this.serverVoice = new ServerVoice({
+      player: this.player,
+      key,
+      request: { ...(voice ? { voice } : {}), ...(speed ? { speed } : {}) },
+      onIdle: () => this.settle(),
+      onError: (error) => this.options.onError?.(error),
+    });
     await this.connect();
     const capture = new AudioWorkletNode(this.context, "capture", { numberOfOutputs: 0 });
     capture.port.addEventListener("message", (event) => this.append(event.data));
@@ -95,7 +109,7 @@ class Voice {
     if (!this.isPressed) return;
     this.isPressed = false;
     this.send({ type: "input_audio_buffer.commit" });
-    this.send({ type: "response.create" });
+    if (this.options.answers) this.send({ type: "response.create" });
     this.setState("thinking");
   }
 
@@ -107,9 +121,19 @@ class Voice {
     this.setState("thinking");
   }
 
+  /** Without `answers`: the next piece of the answer, to be said; isLast behind its end. */
+  say(text, isLast = false) {
+    if (!this.options.speaks || this.state === "closed") return;
+    const mouth = this.hasVoice ? this.serverVoice : this.browserVoice;
+    mouth?.push(text);
+    if (isLast) mouth?.finish();
+    if (this.state === "listening") this.settle();
+  }
+
   /** End the answer that is being given. */
   interrupt() {
     this.fallSilent();
+    if (!this.options.answers) this.options.onInterrupt?.();
     if (this.isAnswering) this.send({ type: "response.cancel" });
   }
 
@@ -118,6 +142,7 @@ class Voice {
     this.setState("closed");
     this.player?.stop();
     this.browserVoice?.stop();
+    this.serverVoice?.stop();
     this.socket?.close();
     for (const track of this.microphone?.getTracks() ?? []) track.stop();
     this.context?.close();
@@ -137,7 +162,8 @@ class Voice {
         this.ready();
         break;
       case "input_audio_buffer.speech_started":
-        this.fallSilent(); // the server ends the answer itself
+        this.fallSilent(); // an answer of this session is ended by the server
+        if (!this.options.answers) this.options.onInterrupt?.();
         this.setState("hearing");
         break;
       case "input_audio_buffer.speech_stopped":
@@ -149,7 +175,7 @@ class Voice {
       case "conversation.item.input_audio_transcription.completed":
         this.drafts.delete(event.item_id);
         this.options.onHeard?.({ id: event.item_id, text: event.transcript, isFinal: true });
-        if (event.transcript === "") this.settle();
+        if (event.transcript === "" || !this.options.answers) this.settle();
         break;
       case "conversation.item.input_audio_transcription.failed":
         this.fail(event.error);
@@ -176,9 +202,9 @@ class Voice {
   }
 
   configure() {
-    const { handsFree, speaks, language, instructions, voice, speed } = this.options;
+    const { handsFree, answers, speaks, language, instructions, voice, speed } = this.options;
     const session = {
-      type: "realtime",
+      type: answers ? "realtime" : "transcription",
       output_modalities: [this.hasVoice && speaks ? "audio" : "text"],
       audio: {
         input: {
@@ -239,8 +265,9 @@ class Voice {
 
   fallSilent() {
     this.browserVoice?.stop();
+    this.serverVoice.stop();
     const cut = this.player.stop();
-    if (cut !== null) {
+    if (cut !== null && this.options.answers) {
       const { itemId, heardMs } = cut;
       this.send({ type: "conversation.item.truncate", item_id: itemId, content_index: 0, audio_end_ms: heardMs });
     }
@@ -249,7 +276,7 @@ class Voice {
   /** Back to listening, once nothing is said and nothing is awaited. */
   settle() {
     if (this.state === "closed" || this.isAnswering || this.isPressed) return;
-    const isSpeaking = this.player.isPlaying || (this.browserVoice?.isPlaying ?? false);
+    const isSpeaking = [this.player, this.serverVoice, this.browserVoice].some((mouth) => mouth?.isPlaying);
     this.setState(isSpeaking ? "speaking" : "listening");
   }
 
