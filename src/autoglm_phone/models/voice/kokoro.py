@@ -20,7 +20,7 @@ from autoglm_phone.text.sentence_splitter import SentenceSplitter
 from autoglm_phone.text.speakable import speakable
 
 ARCH = "kokoro"
-# A style has rows for 510, but a piece of ten seconds takes a gigabyte, and nothing is heard before it is whole.
+# A style has rows for 510, but eight seconds of sound take a gigabyte, and nothing is heard before a piece is whole.
 MAX_SYMBOLS = 150
 assert MAX_SYMBOLS <= STYLE_ROWS
 _CLAUSE_END = re.compile(r"[,;:—]\s")
