@@ -1,4 +1,7 @@
-"""A tiny GLM-4 with M-RoPE as a GGUF: random weights in float32, 256 bytes and GLM-4.1V's control tokens."""
+"""A tiny GLM-4 with M-RoPE and a tiny vision encoder for it, as GGUFs of random weights in float32.
+
+The vocabulary is 256 bytes and GLM-4.1V's control tokens.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,9 @@ ENDS = (FIRST_CONTROL, FIRST_CONTROL + 4)  # of a text, and of an answer: the us
 WIDTH, LAYERS, HEADS, KV_HEADS, HEAD_SIZE, FEED_FORWARD = 64, 2, 4, 2, 16, 96
 SECTIONS = (2, 1, 1)  # pairs of the rotated half of a head that turn with time, row and column
 ROPE_BASE = 10.0  # so that the last pairs turn enough for rows and columns of a small picture to matter
+
+VISION_LAYERS, VISION_WIDTH, VISION_HEADS, VISION_FEED_FORWARD, MERGER_FEED_FORWARD = 2, 48, 4, 64, 80
+IMAGE_SIDE, PATCH_SIDE, MERGE = 84, 14, 2
 
 # What GLM-4.1V's own template does with texts and pictures.
 TEMPLATE = """[gMASK]<sop>
@@ -86,6 +92,68 @@ def write_tiny_glm4(path: Path, *, seed: int = 0) -> Path:
         writer.add_tensor(f"{name}attn_output.weight", matrix(WIDTH, HEADS * HEAD_SIZE))
         writer.add_tensor(f"{name}ffn_up.weight", matrix(2 * FEED_FORWARD, WIDTH))
         writer.add_tensor(f"{name}ffn_down.weight", matrix(WIDTH, FEED_FORWARD))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def write_tiny_mmproj(path: Path, *, seed: int = 1) -> Path:
+    """The encoder, as llama.cpp's converter writes it."""
+    random = np.random.default_rng(seed)
+
+    def weights(*shape: int) -> NDArray[np.float32]:
+        drawn = random.standard_normal(shape) / np.prod(shape[1:]) ** 0.5
+        return np.asarray(drawn, dtype=np.float32)
+
+    def vector(width: int, around: float = 0.0) -> NDArray[np.float32]:
+        return np.asarray(around + 0.2 * random.standard_normal(width), dtype=np.float32)
+
+    writer = gguf.GGUFWriter(path, "clip")
+    writer.add_string("general.type", "mmproj")
+    writer.add_clip_projector_type(gguf.VisionProjectorType.GLM4V)
+    writer.add_clip_has_vision_encoder(True)
+    writer.add_vision_image_size(IMAGE_SIDE)
+    writer.add_vision_patch_size(PATCH_SIDE)
+    writer.add_vision_embedding_length(VISION_WIDTH)
+    writer.add_vision_feed_forward_length(VISION_FEED_FORWARD)
+    writer.add_vision_block_count(VISION_LAYERS)
+    writer.add_vision_head_count(VISION_HEADS)
+    writer.add_vision_projection_dim(WIDTH)
+    writer.add_vision_attention_layernorm_eps(1e-5)
+    writer.add_vision_spatial_merge_size(MERGE)
+    writer.add_vision_image_mean([0.48145466, 0.4578275, 0.40821073])
+    writer.add_vision_image_std([0.26862954, 0.26130258, 0.27577711])
+    writer.add_vision_use_silu(True)
+    tensors = {
+        "v.patch_embd.weight": weights(VISION_WIDTH, 3, PATCH_SIDE, PATCH_SIDE),
+        "v.patch_embd.weight.1": weights(VISION_WIDTH, 3, PATCH_SIDE, PATCH_SIDE),
+        "v.patch_embd.bias": vector(VISION_WIDTH),
+        "v.norm_embd.weight": vector(VISION_WIDTH, 1),
+        "v.position_embd.weight": weights((IMAGE_SIDE // PATCH_SIDE) ** 2, VISION_WIDTH) * np.float32(5),
+        "v.post_ln.weight": vector(VISION_WIDTH, 1),
+        "mm.patch_merger.weight": weights(WIDTH, VISION_WIDTH, MERGE, MERGE),
+        "mm.patch_merger.bias": vector(WIDTH),
+        "mm.model.fc.weight": weights(WIDTH, WIDTH),
+        "mm.post_norm.weight": vector(WIDTH, 1),
+        "mm.post_norm.bias": vector(WIDTH),
+        "mm.gate.weight": weights(MERGER_FEED_FORWARD, WIDTH),
+        "mm.up.weight": weights(MERGER_FEED_FORWARD, WIDTH),
+        "mm.down.weight": weights(WIDTH, MERGER_FEED_FORWARD) * np.float32(4),  # as large as embeddings of tokens
+    }
+    for layer in range(VISION_LAYERS):
+        tensors |= {
+            f"v.blk.{layer}.ln1.weight": vector(VISION_WIDTH, 1),
+            f"v.blk.{layer}.ln2.weight": vector(VISION_WIDTH, 1),
+            f"v.blk.{layer}.attn_qkv.weight": weights(3 * VISION_WIDTH, VISION_WIDTH),
+            f"v.blk.{layer}.attn_out.weight": weights(VISION_WIDTH, VISION_WIDTH),
+            f"v.blk.{layer}.ffn_gate.weight": weights(VISION_FEED_FORWARD, VISION_WIDTH),
+            f"v.blk.{layer}.ffn_up.weight": weights(VISION_FEED_FORWARD, VISION_WIDTH),
+            f"v.blk.{layer}.ffn_down.weight": weights(VISION_WIDTH, VISION_FEED_FORWARD),
+        }
+    for name, tensor in tensors.items():
+        writer.add_tensor(name, tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -9,6 +9,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from autoglm_phone.assemble.banner import banner
+from autoglm_phone.assemble.encoders import is_encoder
 from autoglm_phone.assemble.module_changes import LoadedModules, ModuleChanger
 from autoglm_phone.assemble.module_sources import ModuleSources
 from autoglm_phone.assemble.processes import Located, Processes, Setup
@@ -47,7 +48,8 @@ def make_app(
     metrics = ServerMetrics()
     media = ChangingMedia(processes.media)
     maker = TextMaker(media, prompt_config(setup), metrics, settings.max_running)
-    text = ChangingText(maker.make(located["text"], processes.engine))
+    takes_pictures = is_encoder(located.get("vision"))
+    text = ChangingText(maker.make(located["text"], processes.engine, takes_pictures=takes_pictures))
     loaded = LoadedModules(text, media, memory, processes.voice)
     sources = ModuleSources(store, settings.module_path)
     services = Services(

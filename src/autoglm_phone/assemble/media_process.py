@@ -1,4 +1,4 @@
-"""The media process: decoders, screen reader and transcriber, in a process of its own (`python -m` this module).
+"""The media process: decoders, and the modules that see and hear, in a process of its own (`python -m` this module).
 
 Its config and its door are here too, for the server's side; that side never imports what loads a model.
 """
@@ -20,25 +20,29 @@ from autoglm_phone.media.limits import MediaLimits
 from autoglm_phone.reading.door import DoorLimits, MediaProcess
 from autoglm_phone.reading.live_sounds import Detector
 from autoglm_phone.reading.messages import MediaModality
-from autoglm_phone.reading.worker import Sense, picture_sense, serve, sound_sense
+from autoglm_phone.reading.worker import Sense, encoder_sense, picture_sense, serve, sound_sense
 
 MODULE = "autoglm_phone.assemble.media_process"
 
 # Beside streams that take all cores, nice loading is slow: modules that load in 2 s alone took 21.
 READY_TIMEOUT_S = 600.0
+MAX_ADDRESS_SPACE = 4 << 30
 
 _PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 
 
 class VisionConfig(msgspec.Struct, frozen=True):
-    """The screen reader. info: as its bundle describes it; what it takes in memory is measured at loading.
+    """The screen reader or the encoder, as info.kind says.
 
-    files: those of the module, detector and recognizer first; none means those of the installed package.
+    info: as its bundle describes it; what it takes in memory is measured at loading. files: those of the module, of a
+    screen reader detector and recognizer first; none means those of the installed package. image_tokens: most
+    embeddings of a picture, of an encoder.
     """
 
     info: ModuleInfo
     files: tuple[str, ...] = ()
     threads: int = 1
+    image_tokens: int = 0
 
 
 class SpeechConfig(msgspec.Struct, frozen=True):
@@ -52,8 +56,8 @@ class SpeechConfig(msgspec.Struct, frozen=True):
 class MediaProcessConfig(msgspec.Struct, frozen=True):
     """What the server tells the process at start, as JSON. Sizes in bytes.
 
-    max_address_space bounds what a hostile medium can make a decoder ask for. Both modules and a few large pictures
-    were seen to take 1.3 GB of it.
+    max_address_space bounds what a hostile medium can make a decoder ask for. Screen reader, transcriber and a few
+    large pictures were seen to take 1.3 GB of it; an encoder's weights come on top.
     """
 
     vision: VisionConfig | None = None
@@ -61,7 +65,7 @@ class MediaProcessConfig(msgspec.Struct, frozen=True):
     limits: MediaLimits = MediaLimits()
     cache_bytes: int = 16 << 20
     max_waiting_bytes: int = 256 << 20
-    max_address_space: int = 4 << 30
+    max_address_space: int = MAX_ADDRESS_SPACE
 
     @property
     def modalities(self) -> frozenset[MediaModality]:
@@ -122,13 +126,20 @@ def _load_vision(config: VisionConfig, limits: MediaLimits) -> Sense:
     before_bytes = resident_bytes()
     # Here and in _load_speech, not at the top: the server's side imports this file for its config alone.
     from autoglm_phone.media.image import decode_image
-    from autoglm_phone.models.vision.screen_reader import ScreenReader
-
-    reader = ScreenReader(tuple(map(Path, config.files)) or None, threads=config.threads)
 
     def decode(data: bytes, param: str) -> Image:
         return decode_image(data, limits, param=param)
 
+    if config.info.kind == "encoder":
+        from autoglm_phone.models.vision.picture_encoder import PictureEncoder
+
+        [mmproj] = config.info.files
+        encoder = PictureEncoder(Path(mmproj), max_tokens=config.image_tokens, threads=config.threads)
+        return encoder_sense(_measured(config.info, before_bytes), decode, encoder)
+
+    from autoglm_phone.models.vision.screen_reader import ScreenReader
+
+    reader = ScreenReader(tuple(map(Path, config.files)) or None, threads=config.threads)
     return picture_sense(_measured(config.info, before_bytes), decode, reader)
 
 

@@ -6,6 +6,7 @@ Figures in bytes of resident memory, Linux on x86-64; docs/performance.md holds 
 import os
 from collections.abc import Mapping
 
+from autoglm_phone.assemble.encoders import encoder_parts, is_encoder
 from autoglm_phone.assemble.resident import resident_bytes
 from autoglm_phone.backends.llama_cpp.memory import StepSizes, decoder_memory, read_decoder, vocabulary_entries
 from autoglm_phone.core.errors import SetupError
@@ -29,6 +30,8 @@ VOICE_WEIGHTS_PART, VOICE_BYTES = 2, 60_000_000
 SENTENCE_BYTES = 1_130_000_000
 # Reading a screenshot and a sound at once, with the buffers that the first of each makes.
 READING_BYTES = 235_000_000
+# Both ends of the wall hold what is asked for: the door until it is answered, the engine to compute it again.
+OPEN_EMBEDDINGS: tuple[ProcessName, ...] = ("api", "engine")
 
 
 def estimate(
@@ -37,8 +40,12 @@ def estimate(
     caches: tuple[int, int],
     *,
     has_native_kernels: bool,
+    image_tokens: int = 0,
 ) -> MemoryEstimate:
-    """caches: bytes of spilled prefixes, and of media read before. Raises BundleError, see decoder_memory."""
+    """caches: bytes of spilled prefixes, and of media read before. image_tokens: of an encoder, most of a picture.
+
+    Raises BundleError, see decoder_memory.
+    """
     decoder = read_decoder(located["text"].files[0])
     sizes = StepSizes(
         kv_tokens=engine.kv_tokens,
@@ -63,7 +70,13 @@ def estimate(
         ]
     if speech is not None:
         parts.append(_media_part("speech", speech, SPEECH_WEIGHTS_PART, SPEECH_BYTES))
-    if vision is not None:
+    if is_encoder(vision):
+        parts += encoder_parts(vision, image_tokens)
+        parts += [
+            MemoryPart(process, "embeddings of open requests", engine.max_embed_bytes, "growing")
+            for process in OPEN_EMBEDDINGS
+        ]
+    elif vision is not None:
         parts.append(_media_part("vision", vision, VISION_WEIGHTS_PART, VISION_BYTES))
     if (voice := located.get("voice")) is not None:
         parts += [

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
+from autoglm_phone.assemble.encoders import check_encoders, is_encoder
 from autoglm_phone.assemble.memory import measured, megabytes
 from autoglm_phone.assemble.module_sources import FoundModule, ModuleSources
 from autoglm_phone.assemble.processes import Located, Setup, estimate_memory, make_engine, make_media, module_info
@@ -70,7 +71,7 @@ class LoadedModules:
 
     def estimated_anew(self, setup: Setup, located: Located) -> None:
         with contextlib.suppress(BundleError):
-            self._memory = replace(self._memory, estimate=estimate_memory(setup, located))
+            self._memory = replace(self._memory, estimate=estimate_memory(setup.settings, setup.resolved, located))
 
     @property
     def machine_bytes(self) -> int:
@@ -100,7 +101,7 @@ class ModuleChanger:
         async with self._change(modality, "loaded"):
             started_s, before = time.monotonic(), self._info(modality)
             found = await asyncio.to_thread(self._sources.find, modality, source)
-            await asyncio.to_thread(self._check_widths, modality, found)
+            await asyncio.to_thread(self._check_together, modality, found)
             await self._take(modality, {**self._located, modality: found.module}, found)
             return self._told(modality, before, started_s)
 
@@ -144,12 +145,13 @@ class ModuleChanger:
                 param="source",
             )
         engine = make_engine(self._setup.settings, self._setup.resolved, found.module)
-        text = await asyncio.to_thread(self._maker.make, found.module, engine)
+        takes_pictures = is_encoder(self._located.get("vision"))
+        text = await asyncio.to_thread(self._maker.make, found.module, engine, takes_pictures=takes_pictures)
         await bring_up(engine)
         self._loaded.text.hand_over(text)
 
-    def _check_widths(self, modality: Modality, found: FoundModule) -> None:
-        """Embeddings must have the decoder's width, whichever of the two is new."""
+    def _check_together(self, modality: Modality, found: FoundModule) -> None:
+        """Embeddings must have the decoder's width, positions and a place in its template, whichever of them is new."""
         text = found.module if modality == "text" else self._located["text"]
         others = {modality: found.module} if modality != "text" else self._located
         for name, module in others.items():
@@ -159,12 +161,19 @@ class ModuleChanger:
                     param="source",
                 )
 
+        try:
+            check_encoders({**self._located, modality: found.module})
+            if modality == "vision" and is_encoder(found.module):
+                _ = self._loaded.text.current.template.picture_mark
+        except SetupError as error:
+            raise ModuleRefused(str(error), param="source") from error
+
     def _check_memory(self, modality: Modality, wanted: Located) -> None:
         """For a moment both are there. Raises ModuleRefused with the numbers."""
         if not self._setup.settings.check_memory:
             return
         try:
-            parts = estimate_memory(self._setup, wanted).parts
+            parts = estimate_memory(self._setup.settings, self._setup.resolved, wanted).parts
         except BundleError as error:
             log.warning("the memory that the new module will take is not known: %s", error)
             return

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 import msgspec
 
 from autoglm_phone.assemble import engine_process
+from autoglm_phone.assemble.encoders import encoder_addresses, is_encoder
 from autoglm_phone.assemble.engine_process import EngineProcessConfig
-from autoglm_phone.assemble.media_process import MediaProcessConfig, SpeechConfig, VisionConfig, media_door
+from autoglm_phone.assemble.media_process import (
+    MAX_ADDRESS_SPACE,
+    MediaProcessConfig,
+    SpeechConfig,
+    VisionConfig,
+    media_door,
+)
 from autoglm_phone.assemble.memory import estimate
 from autoglm_phone.assemble.voice_process import voice_door
 from autoglm_phone.backends.llama_cpp.kernels.installed import NativeKernels
@@ -56,6 +63,13 @@ class Processes:
         if self.voice is not None:
             await self.voice.wait_until_ready()
 
+    async def stop(self) -> None:
+        await self.engine.stop()
+        if self.media is not None:
+            await self.media.stop()
+        if self.voice is not None:
+            await self.voice.stop()
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -87,12 +101,17 @@ def engine_config(settings: Settings, resolved: Resolved) -> EngineConfig:
     )
 
 
-def estimate_memory(setup: Setup, located: Located) -> MemoryEstimate:
+def estimate_memory(settings: Settings, resolved: Resolved, located: Located) -> MemoryEstimate:
     """What serving these modules will take, without loading them. Raises BundleError if the decoder does not say."""
-    settings, resolved = setup.settings, setup.resolved
     has_native_kernels = native_kernels(settings, located["text"]) is not None
     caches = resolved.spill_bytes, int(settings.media_cache_bytes)
-    return estimate(located, engine_config(settings, resolved), caches, has_native_kernels=has_native_kernels)
+    return estimate(
+        located,
+        engine_config(settings, resolved),
+        caches,
+        has_native_kernels=has_native_kernels,
+        image_tokens=settings.image_tokens,
+    )
 
 
 def make_engine(settings: Settings, resolved: Resolved, text: LocatedModule) -> ProcessEngine:
@@ -116,8 +135,9 @@ def make_media(settings: Settings, resolved: Resolved, located: Located) -> Medi
     if vision is None and speech is None:
         return None
     threads = resolved.media_threads
+    more_addresses = encoder_addresses(vision, settings.image_tokens) if is_encoder(vision) else 0
     config = MediaProcessConfig(
-        vision=VisionConfig(module_info("vision", vision), tuple(map(str, vision.files)), threads) if vision else None,
+        vision=_vision_config(settings, resolved, vision) if vision else None,
         speech=SpeechConfig(module_info("speech", speech), str(speech.folder), threads) if speech else None,
         limits=MediaLimits(
             max_image_pixels=settings.max_image_pixels,
@@ -126,6 +146,7 @@ def make_media(settings: Settings, resolved: Resolved, located: Located) -> Medi
             max_sound_s=settings.max_sound_s,
         ),
         cache_bytes=int(settings.media_cache_bytes),
+        max_address_space=MAX_ADDRESS_SPACE + more_addresses,
     )
     return media_door(config, nice=settings.media_nice, limits=DoorLimits(max_work_s=settings.media_timeout_s))
 
@@ -135,6 +156,11 @@ def make_voice(settings: Settings, resolved: Resolved, located: Located) -> Voic
     if (voice := located.get("voice")) is None:
         return None
     return voice_door(voice, module_info("voice", voice), threads=resolved.threads, nice=settings.media_nice)
+
+
+def _vision_config(settings: Settings, resolved: Resolved, vision: LocatedModule) -> VisionConfig:
+    threads = resolved.encoder_threads if is_encoder(vision) else resolved.media_threads
+    return VisionConfig(module_info("vision", vision), tuple(map(str, vision.files)), threads, settings.image_tokens)
 
 
 def module_info(modality: Modality, module: LocatedModule, *, memory_bytes: int = 0) -> ModuleInfo:

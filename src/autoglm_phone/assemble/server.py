@@ -7,6 +7,7 @@ from typing import Any
 
 from uvicorn.config import LOGGING_CONFIG
 
+from autoglm_phone.assemble.encoders import check_encoders
 from autoglm_phone.assemble.memory import check_fits
 from autoglm_phone.assemble.processes import Located, Setup, estimate_memory, make_processes
 from autoglm_phone.assemble.voice_process import locate_voice
@@ -32,6 +33,7 @@ def run(settings: Settings, progress: Progress = silent) -> int:
     log.info("resolved settings: %s", resolved)
     located = store.locate(bundle, progress)
     check_widths(bundle, {modality: module.files for modality, module in located.items()})
+    check_encoders(located)
     if (voice := locate_voice(store, settings)) is not None:
         located["voice"] = voice
     setup = Setup(settings, resolved, bundle)
@@ -50,7 +52,7 @@ def checked_memory(setup: Setup, located: Located, machine: Hardware) -> MemoryR
     """The estimate; SetupError if the machine is too small for it. A file that it cannot be made from is served."""
     found: MemoryEstimate | None = None
     try:
-        found = estimate_memory(setup, located)
+        found = estimate_memory(setup.settings, setup.resolved, located)
     except BundleError as error:
         log.warning("the memory that %s will take is not known: %s", setup.bundle.id, error)
     if found is not None and setup.settings.check_memory:

@@ -34,6 +34,7 @@ RETURN_S = 1.0
 class TextService:
     module: LocatedModule
     engine: ProcessEngine
+    template: ChatTemplate
     chat: ChatService
     decoder: Decoder
 
@@ -47,16 +48,21 @@ class TextMaker:
     observer: Observer
     max_running: int
 
-    def make(self, module: LocatedModule, engine: ProcessEngine) -> TextService:
-        """Reads the vocabulary and tries the template out, for half a second. Raises SetupError."""
+    def make(self, module: LocatedModule, engine: ProcessEngine, *, takes_pictures: bool = False) -> TextService:
+        """Reads the vocabulary and tries the template out, for half a second. Raises SetupError.
+
+        takes_pictures: as embeddings, which need a place in the template.
+        """
         metadata = read_metadata(module.files[0])
         tokenizer = Tokenizer(metadata)
         template = ChatTemplate(template_source(module.template, metadata, tokenizer), tokenizer)
+        if takes_pictures:
+            _ = template.picture_mark  # raises now, rather than at the first picture
         builder = PromptBuilder(template, tokenizer, self.prompts)
         chat = ChatService(engine, self.media, builder, tokenizer, self.observer)
         del metadata  # the words of the vocabulary once more: as much as the tokenizer itself
         return_free_memory()
-        return TextService(module, engine, chat, Decoder(tokenizer, template.source, self.max_running))
+        return TextService(module, engine, template, chat, Decoder(tokenizer, template.source, self.max_running))
 
 
 def template_source(file: Path | None, metadata: Mapping[str, Value], tokenizer: Tokenizer) -> str:

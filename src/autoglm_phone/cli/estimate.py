@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from autoglm_phone.assemble.memory import megabytes
-from autoglm_phone.assemble.processes import Setup, estimate_memory
+from autoglm_phone.assemble.processes import estimate_memory
 from autoglm_phone.assemble.server import chosen_bundle
 from autoglm_phone.cli.progress_bar import ProgressBar
 from autoglm_phone.core.memory import MemoryEstimate, MemoryKind
@@ -53,8 +53,7 @@ def estimate(
     bundle = chosen_bundle(store, settings)
     with ProgressBar(f"Checking {bundle.id}") as bar:
         located = store.locate(bundle, bar)
-    setup = Setup(settings, resolve(settings, machine, bundle.max_model_len), bundle)
-    memory = estimate_memory(setup, located)
+    memory = estimate_memory(settings, resolve(settings, machine, bundle.max_model_len), located)
     print(f"{bundle.id}, {settings.kv_tokens} tokens of KV cache, {settings.max_running} requests at once")
     print("\n".join(table(memory)))
     fits = memory.needed_bytes <= machine.memory_bytes

@@ -20,6 +20,7 @@ class EngineConfig:
     prefill_chunk_idle prompt tokens a step while nobody decodes
     step_target_s      longest that a running stream should wait for a chunk of prompt, when prefill_chunk is None
     speculation        compute tokens before they are drawn, where they are forced or likely; answers stay the same
+    max_embed_bytes    embeddings that the prompts of open requests may hold together
     max_draft          likely tokens that are computed ahead in one step
     """
 
@@ -34,6 +35,7 @@ class EngineConfig:
     prefill_chunk_idle: int = 128
     step_target_s: float = 0.09
     speculation: bool = True
+    max_embed_bytes: int = 256 << 20
     max_draft: int = 15
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from autoglm_phone.engine.config import EngineConfig
 @dataclass(frozen=True, eq=False)
 class _Open:
     client: Client
+    embed_bytes: int
     inbox: asyncio.Queue[TokenEvent | AutoGLMError] = field(default_factory=asyncio.Queue)
 
 
@@ -36,9 +37,17 @@ class OpenRequests:
                 f"context_length_exceeded: the prompt has {len(request.prompt)} tokens and asks for "
                 f"{request.max_tokens} more, the window is {window}; shorten it or raise --max-model-len"
             )
+        embed_bytes, most = self._embed_bytes + _embed_bytes(request), self._config.max_embed_bytes
+        if embed_bytes > most and self._embed_bytes:
+            held = self._embed_bytes
+            raise Overloaded(f"the pictures of open requests take {held} bytes, the limit is {most}; try again later")
         limit = self._config.max_running + self._config.max_waiting
         if len(self) >= limit and self._num_open_of(request.client) >= self._share(request.client, limit):
             raise Overloaded(f"{len(self)} requests are open, the limit is {limit}; try again later")
+
+    @property
+    def _embed_bytes(self) -> int:
+        return sum(one.embed_bytes for one in self._open.values())
 
     def _num_open_of(self, client: Client) -> int:
         return sum(one.client == client for one in self._open.values())
@@ -61,7 +70,7 @@ class OpenRequests:
         Raises InvalidRequest at any time if the answer cannot follow its grammar.
         """
         self.check(request)
-        opened = self._open[request.id] = _Open(request.client)
+        opened = self._open[request.id] = _Open(request.client, _embed_bytes(request))
         try:
             submit(request)
             while True:
@@ -91,3 +100,7 @@ class OpenRequests:
         for opened in self._open.values():
             opened.inbox.put_nowait(make_error())
         self._open.clear()
+
+
+def _embed_bytes(request: Request) -> int:
+    return sum(span.embeddings.nbytes for span in request.prompt.embeds)

@@ -124,8 +124,14 @@ class Settings(BaseModel):
     )
 
     # Pictures and sounds
+    image_tokens: int = Field(
+        default=480,
+        ge=16,
+        le=8192,
+        description="Most tokens of a picture, where the model has an encoder; a larger one is seen at a smaller size",
+    )
     media_threads: AtLeastOne | Auto = Field(
-        default="auto", description="CPU threads of reading a picture or sound; auto: one"
+        default="auto", description="CPU threads of reading a picture or sound; auto: one, or all cores for an encoder"
     )
     media_nice: int = Field(default=10, ge=0, le=19, description="How far reading media steps back for the decoder")
     media_timeout_s: int = Field(default=60, ge=1, description="Seconds that one picture or sound may take to be read")

@@ -16,10 +16,14 @@ SPILL_PART = 32  # of the machine's memory
 
 @dataclass(frozen=True)
 class Resolved:
-    """What hangs on the machine, the profile or the bundle. prefill_chunk None: adapted as it runs."""
+    """What hangs on the machine, the profile or the bundle. prefill_chunk None: adapted as it runs.
+
+    encoder_threads: of a picture that becomes embeddings.
+    """
 
     threads: int
     media_threads: int
+    encoder_threads: int
     prefill_chunk: int | None
     spill_bytes: int
     max_model_len: int
@@ -50,6 +54,8 @@ def resolve(settings: Settings, hardware: Hardware, bundle_window: int) -> Resol
         threads=hardware.cores if settings.threads == "auto" else settings.threads,
         # one thread reads and is nice; more of them would take the cores from under the decoder (docs/adr/0002)
         media_threads=1 if settings.media_threads == "auto" else settings.media_threads,
+        # nobody can answer before a picture is encoded, which takes seconds of all cores; nice lets streams go first
+        encoder_threads=hardware.cores if settings.media_threads == "auto" else settings.media_threads,
         prefill_chunk=None if settings.prefill_chunk == "auto" else settings.prefill_chunk,
         spill_bytes=_spill_bytes(hardware) if settings.spill_bytes == "auto" else int(settings.spill_bytes),
         max_model_len=window,

@@ -87,7 +87,7 @@ SERVED: dict[Modality, tuple[tuple[ModuleKind, str, str | None], ...]] = {
     "text": (("decoder", "gguf", None),),
     "speech": (("transcriber", "ctranslate2", "whisper"),),
     "voice": (("speaker", "onnx", "kokoro"),),
-    "vision": (("transcriber", "onnx", "rapidocr"),),
+    "vision": (("transcriber", "onnx", "rapidocr"), ("encoder", "gguf", "glm4v")),
 }
 
 

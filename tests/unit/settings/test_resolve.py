@@ -16,6 +16,7 @@ def test_what_is_left_open_follows_the_machine() -> None:
     assert resolved() == Resolved(
         threads=6,
         media_threads=1,
+        encoder_threads=6,
         prefill_chunk=None,
         spill_bytes=256 << 20,
         max_model_len=8192,
@@ -23,6 +24,7 @@ def test_what_is_left_open_follows_the_machine() -> None:
     )
     assert resolved(threads="2", prefill_chunk="16").threads == 2
     assert resolved(threads="2", prefill_chunk="16").prefill_chunk == 16
+    assert resolved(media_threads="2").encoder_threads == 2
 
 
 @pytest.mark.parametrize(("memory_gib", "spill_mib"), [(1, 96), (4, 128), (12, 384), (256, 512)])

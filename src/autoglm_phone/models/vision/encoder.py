@@ -15,6 +15,7 @@ from autoglm_phone.models.vision.grid import PatchGrid, PixelBudget, fit
 from autoglm_phone.models.vision.preprocess import to_patches
 from autoglm_phone.models.vision.vit import VisionTransformer
 from autoglm_phone.models.vision.weight_map import checkpoint_map, gguf_map
+from autoglm_phone.ops.eight_bit_linear import hold_in_8_bits
 from autoglm_phone.weights.gguf_tensors import GgufTensors
 from autoglm_phone.weights.load import load_into
 from autoglm_phone.weights.name_map import Floats, NameMap
@@ -22,7 +23,7 @@ from autoglm_phone.weights.tensor_map import GgufFloats
 
 
 class VisionEncoder:
-    """Holds the weights in `dtype` on `device`; float32 numbers come out whatever these are."""
+    """Computes in `dtype` on `device` and holds the weights in it, or in 8 bits; float32 numbers come out."""
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class VisionEncoder:
         budget: PixelBudget,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        in_8_bits: bool = False,
     ) -> None:
         """tensors: of any file whose names `names` knows. Raises BundleError if they are not those of the config."""
         self.config = config
@@ -41,6 +43,8 @@ class VisionEncoder:
         self._device = device
         with torch.device("meta"):  # no memory yet
             self._network = VisionTransformer(config).eval()
+        if in_8_bits:
+            hold_in_8_bits(self._network)
         load_into(self._network, tensors, names, dtype=dtype, device=device)
 
     @classmethod
@@ -51,11 +55,14 @@ class VisionEncoder:
         budget: PixelBudget,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        in_8_bits: bool = False,
     ) -> "VisionEncoder":
         """file: an mmproj. Raises BundleError if it holds no GLM-4.1V encoder, or not all of it."""
         tensors = GgufFloats(file)
         config = from_gguf(file.metadata, tensors.shape)
-        return cls(config, tensors, gguf_map(config.num_layers), budget=budget, dtype=dtype, device=device)
+        return cls(
+            config, tensors, gguf_map(config.num_layers), budget=budget, dtype=dtype, device=device, in_8_bits=in_8_bits
+        )
 
     @classmethod
     def of_checkpoint(
@@ -66,11 +73,12 @@ class VisionEncoder:
         budget: PixelBudget,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        in_8_bits: bool = False,
     ) -> "VisionEncoder":
         """settings: the object in config.json. Raises BundleError if the encoder is not there, or not all of it."""
         config = from_checkpoint(settings)
         names = checkpoint_map(config.num_layers, tensors)
-        return cls(config, tensors, names, budget=budget, dtype=dtype, device=device)
+        return cls(config, tensors, names, budget=budget, dtype=dtype, device=device, in_8_bits=in_8_bits)
 
     def grid(self, width: int, height: int) -> PatchGrid:
         """How a picture of this size will be seen. Raises InvalidRequest if it is too narrow."""
