@@ -9,7 +9,7 @@ BIN := $(AUTOGLM_VENV)/bin
 SETUP := sh scripts/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check fix bench bench-full lock docs tools parts
+.PHONY: help serve test test-all check fix bench bench-full lock docs vendor tools parts
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -46,6 +46,9 @@ docs: tools ## write the generated pages anew
 
 lock: tools ## resolve the dependencies anew (ARGS=--upgrade takes newer ones)
 	PATH="$(BIN):$$PATH" $(BIN)/python scripts/lock.py $(ARGS)
+
+vendor: ## fetch the pages' packages anew, as scripts/web/package-lock.json pins them (needs npm)
+	python3 scripts/vendor.py
 
 tools:
 	@$(SETUP) venv requirements-dev.lock

@@ -1,33 +1,16 @@
 """The page about the API in headless Chromium, under the policy that every answer of the server carries."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from chat_page import needs_chromium, shoot
+from playwright.sync_api import Browser, Page, expect
 from terse_hearing import TerseHearing
 from walk_house import WalkHouse
 
 from autoglm_phone.server.openapi.operations import OPERATIONS
 
-CHROMIUM = os.environ.get("AUTOGLM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium, or set AUTOGLM_CHROMIUM"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+pytestmark = needs_chromium
 
 
 @contextmanager
@@ -45,11 +28,6 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
         yield page
         assert complaints == []
         assert [url for url in requested if not url.startswith((f"{address}/", "blob:", "data:"))] == []
-
-
-def shoot(page: Page, name: str) -> None:
-    if folder := os.environ.get("AUTOGLM_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def test_endpoints_are_listed_described_and_tried_with_the_key(browser: Browser) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chat_page import shoot
 from loud_ear import LOUD, Hum, LoudEar
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 from walk_house import WalkHouse
 
 from autoglm_phone.media.pcm import wav_bytes
@@ -178,3 +179,26 @@ def test_the_button_makes_turns_of_what_is_said_and_gives_the_microphone_back(tm
         page.get_by_role("button", name="Talk").wait_for()
         assert page.evaluate("errors") == []
     assert [text for text, _ in voice.spoken] == ["Good morning."]
+
+
+# A microphone's signal as it is: the browser's own gain would turn the tone into what LoudEar calls noise.
+AS_IT_IS = """() => {
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  navigator.mediaDevices.getUserMedia = ({ audio }) => open({ audio: { ...audio, ...raw } });
+}"""
+
+
+def test_the_chat_page_answers_and_keeps_what_was_spoken(tmp_path: Path) -> None:
+    ear = LoudEar()
+    sound = np.concatenate([silence(1.5), tone(1.5), silence(5)])
+    with WalkHouse(transcriptions=ear, ear=ear).live() as address, page_with(tmp_path, sound, address) as page:
+        expect(page.get_by_role("status")).to_contain_text("ready")
+        page.evaluate(AS_IT_IS)
+        page.get_by_role("button", name="Talk", exact=True).click()
+        expect(page.locator(".user .text")).to_contain_text("one two", timeout=15_000)
+        expect(page.locator(".assistant > .text")).to_contain_text("You said: one two")
+        shoot(page, "talk")
+        page.get_by_role("button", name="Stop talking").click()
+        page.reload()
+        expect(page.locator(".user .text")).to_contain_text("one two")

@@ -18,12 +18,13 @@ from tiny_vocabulary import CHATML, tiny_tokenizer
 
 from autoglm_phone.backends.fake.backend import FakeBackend
 from autoglm_phone.chat.chat_service import ChatService
+from autoglm_phone.chat.picture_reading import PictureReading
 from autoglm_phone.chat.prompt_builder import PromptBuilder, PromptConfig
 from autoglm_phone.core.errors import MediaUndecodable, ModuleRefused, NoSuchModule
 from autoglm_phone.core.ids import Digest, TokenId
 from autoglm_phone.core.live import LiveDoor
 from autoglm_phone.core.memory import MemoryReport
-from autoglm_phone.core.module import MediaReading, Modality, ModuleInfo, Reading
+from autoglm_phone.core.module import MediaReading, Modality, ModuleInfo, Reading, ReadLine
 from autoglm_phone.core.module_change import ModuleChange, ModuleUse
 from autoglm_phone.core.request import EngineDoor, SamplingParams
 from autoglm_phone.core.voice import VoiceDoor
@@ -44,6 +45,10 @@ SYSTEM_PROMPT = "You are a phone assistant."
 START, END = "256", "257"  # <|im_start|> and <|im_end|>, as the backend sees them
 OPENING = [START, *map(str, b"assistant\n")]
 UNREADABLE = b"not a picture"
+
+
+DECODER = ModuleInfo("text", "decoder", "fake", "1", Digest("00"), ("fake",), 0)
+EYE = ModuleInfo("vision", "transcriber", "fake", "2", Digest("01"), ("fake",), 90 << 20, "sees words")
 
 
 @dataclass
@@ -79,10 +84,10 @@ def _last(values: Sequence[str], wanted: str) -> int:
 
 
 class FakeMedia:
-    """Reads any bytes as the text they are."""
+    """Reads any bytes as the text they are; `lines` are what it sees on every picture."""
 
-    def __init__(self, *modalities: Literal["vision", "speech"]) -> None:
-        self.modalities = modalities
+    def __init__(self, *modalities: Literal["vision", "speech"], lines: tuple[ReadLine, ...] = ()) -> None:
+        self.modalities, self.lines = modalities, lines
 
     def has(self, modality: Literal["vision", "speech"]) -> bool:
         return modality in self.modalities
@@ -96,7 +101,10 @@ class FakeMedia:
     def _read(self, modality: Literal["vision", "speech"], data: bytes, param: str) -> MediaReading:
         if data == UNREADABLE:
             raise MediaUndecodable(f"{param}: not a picture or a sound", param=param)
-        reading = Reading(data.decode(errors="replace"), "a test medium")
+        if modality == "vision" and self.lines:
+            reading = Reading("\n".join(line.text for line in self.lines), "a test picture", self.lines)
+        else:
+            reading = Reading(data.decode(errors="replace"), "a test medium")
         return MediaReading(modality, reading, Digest(data.hex()), Digest("00"), was_cached=False, seconds=0.1)
 
 
@@ -105,11 +113,14 @@ class NoMedia:
         return None
 
 
+@dataclass
 class NoChanges:
     """Modules of the walk stay what they are."""
 
+    modules: tuple[ModuleInfo, ...]
+
     def uses(self) -> Sequence[ModuleUse]:
-        return ()
+        return [ModuleUse(info, 0) for info in self.modules]
 
     async def load(self, modality: Modality, source: str) -> ModuleChange:
         raise ModuleRefused(f"there is no {modality} module {source!r} for the fake model")
@@ -130,6 +141,8 @@ class WalkHouse:
     transcriptions: Transcriptions | None = None
     ear: LiveDoor | None = None
     voice: VoiceDoor | None = None
+    modules: tuple[ModuleInfo, ...] = (DECODER,)
+    max_tokens: int = 64
 
     def app(self, **settings: Any) -> FastAPI:
         tokenizer = tiny_tokenizer()
@@ -138,7 +151,7 @@ class WalkHouse:
         )
         local = LocalEngine(EngineLoop(self.engine_config, backend), OpenRequests(self.engine_config))
         engine = local if self.engine is None else self.engine
-        prompts = PromptConfig(self.engine_config.max_model_len, 64, "error", SYSTEM_PROMPT)
+        prompts = PromptConfig(self.engine_config.max_model_len, self.max_tokens, "error", SYSTEM_PROMPT)
         template = ChatTemplate(CHATML, tokenizer)
         decoder = Decoder(tokenizer, template.source, self.engine_config.max_running)
         builder = PromptBuilder(template, tokenizer, prompts)
@@ -150,14 +163,15 @@ class WalkHouse:
             decoder=lambda: decoder,
             engine=engine,
             media=NoMedia(),
-            modules=lambda: (ModuleInfo("text", "decoder", "fake", "1", Digest("00"), ("fake",), 0),),
-            changes=NoChanges(),
+            modules=lambda: self.modules,
+            changes=NoChanges(self.modules),
             memory=lambda: MemoryReport(None, 8 << 30, {"api": 100 << 20}),
             fetch=partial(fetch_media, policy=FetchPolicy()),
             metrics=self.metrics,
             transcriptions=self.transcriptions,
             live=self.ear,
             voice=self.voice,
+            pictures=PictureReading(self.media, self.metrics),
         )
 
         @asynccontextmanager

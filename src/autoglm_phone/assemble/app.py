@@ -14,6 +14,7 @@ from autoglm_phone.assemble.module_changes import LoadedModules, ModuleChanger
 from autoglm_phone.assemble.module_sources import ModuleSources
 from autoglm_phone.assemble.processes import Located, Processes, Setup
 from autoglm_phone.assemble.text_service import ChangingText, TextMaker
+from autoglm_phone.chat.picture_reading import PictureReading
 from autoglm_phone.chat.prompt_builder import PromptConfig
 from autoglm_phone.chat.transcription import TranscriptionService
 from autoglm_phone.core.memory import MemoryReport
@@ -65,6 +66,7 @@ def make_app(
         transcriptions=TranscriptionService(media, metrics),
         voice=processes.voice,
         live=media if "speech" in located else None,
+        pictures=PictureReading(media, metrics),
     )
 
     async def announce() -> None:

@@ -33,15 +33,25 @@ class ModuleInfo:
 
 
 @dataclass(frozen=True)
+class ReadLine:
+    """Words on a picture. box: left, top, right and bottom, 0 to 999 of its width and height."""
+
+    text: str
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
 class Reading:
     """What a transcriber made of one medium: plain text, never special tokens.
 
     text        the span that stands in the prompt for the medium; empty if it holds no words
     summary     one short line about the medium itself: size and orientation, or length and language
+    lines       where the words of a picture stand, for people to look at; in the order of the text
     """
 
     text: str
     summary: str
+    lines: tuple[ReadLine, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from autoglm_phone.core.transcript import HearingOptions, Transcript
 
 # What an entry weighs besides its text: two digests, the tuples and strings around them.
 _ENTRY_BYTES = 512
-_SEGMENT_BYTES, _WORD_BYTES, _TOKEN_BYTES = 512, 400, 40
+_LINE_BYTES, _SEGMENT_BYTES, _WORD_BYTES, _TOKEN_BYTES = 300, 512, 400, 40
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ def _size_bytes(reading: Reading | Embeddings | Transcript) -> int:
     if isinstance(reading, Embeddings):
         return reading.rows.nbytes
     if isinstance(reading, Reading):
-        return len(reading.text.encode()) + len(reading.summary.encode())
+        lines = sum(_LINE_BYTES + len(line.text.encode()) for line in reading.lines)
+        return len(reading.text.encode()) + len(reading.summary.encode()) + lines
     segments = [segment for one in reading.heard for segment in one.segments]
     return sum(
         _SEGMENT_BYTES

@@ -236,8 +236,8 @@ class Desk:
         module = self._modules[job.job.modality]
         where_from = (entry.media_digest, module, was_cached, job.seconds)
         match entry.reading:
-            case Reading(text, summary):
-                self._tell(Done(job.job.id, text, summary, *where_from))
+            case Reading(text, summary, lines):
+                self._tell(Done(job.job.id, text, summary, *where_from, lines))
             case Embeddings():
                 self._tell(Encoded(job.job.id, WireEmbeddings.of(entry.reading), *where_from))
             case Transcript(duration_s):

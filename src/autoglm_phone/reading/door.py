@@ -239,7 +239,7 @@ class MediaProcess:
             self._counts["hit" if message.was_cached else "miss"] += 1
         match message:
             case Done():
-                return _media_reading(waiter, Reading(message.text, message.summary), message)
+                return _media_reading(waiter, Reading(message.text, message.summary, message.lines), message)
             case Encoded():
                 return _media_reading(waiter, message.embeddings.to_embeddings(), message)
             case HeardAll():

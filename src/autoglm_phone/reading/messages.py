@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from autoglm_phone.core.ids import Digest
-from autoglm_phone.core.module import Embeddings, ModuleInfo
+from autoglm_phone.core.module import Embeddings, ModuleInfo, ReadLine
 from autoglm_phone.core.prompt import Grid
 from autoglm_phone.core.transcript import Heard, HearingOptions
 
@@ -90,6 +90,7 @@ class Done(msgspec.Struct, frozen=True, tag=True):
     module_digest: Digest
     was_cached: bool
     seconds: float
+    lines: tuple[ReadLine, ...] = ()
 
 
 class WireEmbeddings(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from autoglm_phone.server.routes.memory import memory_routes
 from autoglm_phone.server.routes.models import model_routes
 from autoglm_phone.server.routes.modules import module_routes
 from autoglm_phone.server.routes.page import page_routes
+from autoglm_phone.server.routes.pictures import picture_routes
 from autoglm_phone.server.routes.realtime import realtime_routes
 from autoglm_phone.server.routes.responses import response_routes
 from autoglm_phone.server.routes.speech import speech_routes
@@ -54,6 +55,7 @@ def create_app(services: Services, config: ServerConfig, lifespan: Lifespan | No
     app.include_router(response_routes(services, config))
     app.include_router(speech_routes(services, config))
     app.include_router(realtime_routes(services, config))
+    app.include_router(picture_routes(services, config))
     app.include_router(page_routes())
     app.include_router(docs_routes(config))
     # The last added is the outermost: headers and the last catch, origin, key, body, routes.

@@ -9,7 +9,7 @@ from autoglm_phone.chat.delta import Delta
 from autoglm_phone.chat.prompt_builder import BuiltPrompt
 from autoglm_phone.core.live import LiveDoor
 from autoglm_phone.core.memory import MemoryReport
-from autoglm_phone.core.module import Modality, ModuleInfo
+from autoglm_phone.core.module import MediaReading, Modality, ModuleInfo
 from autoglm_phone.core.module_change import ModuleChange, ModuleUse
 from autoglm_phone.core.request import EngineStatus
 from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd
@@ -46,6 +46,12 @@ class Transcriptions(Protocol):
 
 class EngineMonitor(Protocol):
     def status(self) -> EngineStatus: ...
+
+
+class Pictures(Protocol):
+    """The use case of one picture by itself. Leaving the await gives up the wait."""
+
+    async def read(self, picture: bytes, *, param: str) -> MediaReading: ...
 
 
 class MediaMonitor(Protocol):
@@ -93,3 +99,4 @@ class Services:
     transcriptions: Transcriptions | None = None
     live: LiveDoor | None = None
     voice: VoiceDoor | None = None
+    pictures: Pictures | None = None

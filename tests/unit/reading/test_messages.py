@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from autoglm_phone.core.ids import Digest
-from autoglm_phone.core.module import ModuleInfo
+from autoglm_phone.core.module import ModuleInfo, ReadLine
 from autoglm_phone.core.transcript import Heard, HearingOptions, Segment, Word
 from autoglm_phone.reading.messages import (
     Cancel,
@@ -48,6 +48,7 @@ def test_messages_to_the_process_survive_the_way(message: ToMedia) -> None:
         WorkBegan("speech", "messages[0]", 2.5),
         WorkEnded("speech"),
         Done(JobId(3), "文字", "one line", Digest("a" * 64), Digest("b" * 64), True, 0.5),
+        Done(JobId(3), "x", "", Digest("a"), Digest("b"), True, 0.5, (ReadLine("x", (1, 2, 3, 999)),)),
         HeardWindow(JobId(3), HEARD),
         HeardAll(JobId(3), 2.5, Digest("a" * 64), Digest("b" * 64), False, 0.5),
         Refused(JobId(4), "MediaTooLarge", "too large"),

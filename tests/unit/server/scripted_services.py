@@ -24,7 +24,7 @@ from autoglm_phone.media.fetch import FetchPolicy, fetch_media
 from autoglm_phone.server.app import create_app
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.metrics import ServerMetrics
-from autoglm_phone.server.services import Decoder, Services, Transcriptions
+from autoglm_phone.server.services import Decoder, Pictures, Services, Transcriptions
 
 MODEL = "autoglm-phone-nano"
 USAGE = Usage(
@@ -154,6 +154,7 @@ class House:
     metrics: ServerMetrics = field(default_factory=ServerMetrics)
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
     transcriptions: Transcriptions | None = None
+    pictures: Pictures | None = None
     memory: MemoryReport = MEMORY
 
     def app(self, **settings: Any) -> FastAPI:
@@ -172,6 +173,7 @@ class House:
             fetch,
             self.metrics,
             transcriptions=self.transcriptions,
+            pictures=self.pictures,
         )
         return create_app(services, config, self.lifespan)
 

@@ -14,11 +14,13 @@ GRID = 1000
 
 @dataclass(frozen=True)
 class TextLine:
-    """x, y: the centre. top, bottom: the extent. All in 0 .. GRID-1 of the picture."""
+    """x, y: the centre. The others: the extent. All in 0 .. GRID-1 of the picture."""
 
     x: int
     y: int
+    left: float
     top: float
+    right: float
     bottom: float
     text: str
 
@@ -27,8 +29,13 @@ class TextLine:
         """corners (4, 2): x and y in pixels, of a picture of width x height."""
         points = np.asarray(corners, np.float64) * GRID / (width, height)
         x, y = np.clip(points.mean(axis=0), 0, GRID - 1).astype(int)
-        top, bottom = np.clip((points[:, 1].min(), points[:, 1].max()), 0, GRID - 1)
-        return cls(int(x), int(y), float(top), float(bottom), text)
+        left, top = np.clip(points.min(axis=0), 0, GRID - 1).tolist()
+        right, bottom = np.clip(points.max(axis=0), 0, GRID - 1).tolist()
+        return cls(int(x), int(y), left, top, right, bottom, text)
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        return round(self.left), round(self.top), round(self.right), round(self.bottom)
 
     def is_beside(self, other: "TextLine") -> bool:
         """Each one's middle lies within the other's height: a large clock is not beside each of two small lines."""

@@ -17,7 +17,7 @@ from PIL import Image as PillowImage
 
 from autoglm_phone.core.errors import BundleError, MissingDependency
 from autoglm_phone.core.media import Image
-from autoglm_phone.core.module import Reading
+from autoglm_phone.core.module import Reading, ReadLine
 from autoglm_phone.models.memory import return_free_memory
 from autoglm_phone.models.vision.bands import to_bands
 from autoglm_phone.models.vision.reading_order import TextLine, to_reading_order
@@ -115,10 +115,12 @@ class ScreenReader:
             return_free_memory()
         height, width = pixels.shape[:2]
         read = (TextLine.from_corners(one.corners, one.words, width=width, height=height) for one in lines if one.words)
-        rows = [f"[{line.x},{line.y}] {line.text}" for line in to_reading_order(read)]
+        ordered = to_reading_order(read)
+        rows = [f"[{line.x},{line.y}] {line.text}" for line in ordered]
         if not is_whole:
             rows.append(MORE_TEXT)
-        return Reading("\n".join(rows), f"{image.width}x{image.height} pixels, {shape}")
+        boxes = tuple(ReadLine(line.text, line.box) for line in ordered)
+        return Reading("\n".join(rows), f"{image.width}x{image.height} pixels, {shape}", boxes)
 
     def _read_lines(self, pixels: NDArray[np.uint8]) -> tuple[list[FoundLine], bool]:
         """The lines, and whether they are all that there are. What is known from the last screens is not read again."""

@@ -143,6 +143,7 @@ RESPONSES: Mapping[str, Example] = {
     ),
 }
 COUNT_RESPONSE: Mapping[str, Example] = {"text": RESPONSES["text"], "picture": RESPONSES["picture"]}
+READING: Mapping[str, Example] = {"picture": Example("A picture", {"image": PICTURE})}
 TOKENIZE: Mapping[str, Example] = {
     "text": Example("A text", {"prompt": "Good morning", "return_token_strs": True}),
     "messages": Example("A conversation, as the template writes it", {"messages": _user("Good morning")}),

@@ -10,7 +10,7 @@ JSON, EVENTS, FORM = "application/json", "text/event-stream", "multipart/form-da
 # The data of a stream's last event.
 DONE = "[DONE]"
 
-Tag = Literal["Chat", "Responses", "Audio", "Text and tokens", "Server", "Pages"]
+Tag = Literal["Chat", "Responses", "Audio", "Pictures", "Text and tokens", "Server", "Pages"]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from autoglm_phone.server.errors import NotStored, PreviousResponseNotFound
 from autoglm_phone.server.openapi import examples
 from autoglm_phone.server.openapi.answers.chat import ChatCompletion, ChatCompletionChunk, InputTokens
 from autoglm_phone.server.openapi.answers.completion import Completion
+from autoglm_phone.server.openapi.answers.picture import PictureReading
 from autoglm_phone.server.openapi.answers.response import DeletedResponse, ItemList, ResponseObject
 from autoglm_phone.server.openapi.answers.response_events import ResponseStreamEvent
 from autoglm_phone.server.openapi.answers.server import (
@@ -37,6 +38,7 @@ from autoglm_phone.server.responses.request import ResponsesRequest
 from autoglm_phone.server.schemas.chat_request import ChatCompletionRequest
 from autoglm_phone.server.schemas.completion_request import CompletionRequest
 from autoglm_phone.server.schemas.modules import LoadModuleRequest
+from autoglm_phone.server.schemas.picture_request import PictureRequest
 from autoglm_phone.server.schemas.speech_request import SpeechRequest
 from autoglm_phone.server.schemas.text_request import DetokenizeRequest, TokenizeRequest
 from autoglm_phone.server.schemas.transcription import TranscriptionForm
@@ -190,6 +192,16 @@ OPERATIONS: Mapping[tuple[Literal["GET", "POST", "DELETE"], str], Operation] = {
         errors=(errors.UnsupportedModality, errors.UnknownModel, errors.Overloaded, *_PROCESS),
         headers=_NAMED,
     ),
+    ("POST", "/v1/images/readings"): Operation(
+        id="readPicture",
+        tag="Pictures",
+        summary="tells what is read on a picture, and where it stands",
+        description="A chat that sends the same picture afterwards finds it read.",
+        body=Body(PictureRequest, examples.READING),
+        answers={JSON: PictureReading},
+        errors=(*_MEDIA, errors.UnknownModel, *_PROCESS),
+        headers=("x-autoglm-ignored",),
+    ),
     ("POST", "/tokenize"): Operation(
         id="tokenize",
         tag="Text and tokens",
@@ -293,6 +305,13 @@ OPERATIONS: Mapping[tuple[Literal["GET", "POST", "DELETE"], str], Operation] = {
         id="showPage",
         tag="Pages",
         summary="a page to chat with; it loads nothing from elsewhere",
+        answers={HTML: str},
+        needs_key=False,
+    ),
+    ("GET", "/status"): Operation(
+        id="showStatusPage",
+        tag="Pages",
+        summary="a page that plots what the server does and shows its modules; it loads nothing from elsewhere",
         answers={HTML: str},
         needs_key=False,
     ),

@@ -1,4 +1,4 @@
-// The server, as the page uses it. Addresses are relative, so the page works behind a path prefix too.
+// The server, as the pages use it. Addresses are relative, so the pages work behind a path prefix too.
 
 const headers = (key) => (key === "" ? {} : { Authorization: `Bearer ${key}` });
 
@@ -13,6 +13,20 @@ async function failure(response) {
   return Object.assign(new Error(message), { status: response.status });
 }
 
+async function get(path, key) {
+  const response = await fetch(path, { headers: headers(key), cache: "no-store" });
+  if (!response.ok) throw await failure(response);
+  return response;
+}
+
+const post = (path, body, key, signal) =>
+  fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...headers(key) },
+    body: JSON.stringify(body),
+    signal,
+  });
+
 /** "ok", "degraded", "loading", "failed", or "unreachable". */
 export async function getHealth() {
   try {
@@ -23,20 +37,42 @@ export async function getHealth() {
 }
 
 /** The card of the served model. */
-export async function getModel(key) {
-  const response = await fetch("v1/models", { headers: headers(key) });
+export const getModel = async (key) => (await (await get("v1/models", key)).json()).data[0];
+
+export const getMemory = async (key) => (await get("v1/memory", key)).json();
+
+/** The loaded modules, leaving ones too; null on a server that has no such list. */
+export async function getModules(key) {
+  try {
+    return (await (await get("v1/modules", key)).json()).data;
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
+}
+
+/** Loads a module from a bundle, or unloads it (source null). Resolves when the old one takes no more requests. */
+export async function changeModule(modality, source, key) {
+  const path = `v1/modules/${modality}`;
+  const response = await (source === null ? fetch(path, { method: "DELETE", headers: headers(key) }) : post(path, { source }, key));
   if (!response.ok) throw await failure(response);
-  return (await response.json()).data[0];
+  return response.json();
+}
+
+/** The text of /metrics. */
+export const getMetrics = async (key) => (await get("metrics", key)).text();
+
+/** What is read on a picture: {lines: [{text, box}], seconds}. */
+export async function readPicture(image, key) {
+  const response = await post("v1/images/readings", { image }, key);
+  if (!response.ok) throw await failure(response);
+  const { lines, seconds } = await response.json();
+  return { lines, seconds };
 }
 
 /** Streams a chat: yields {content, reasoning, usage}. Throws what the server says went wrong, also in mid-stream. */
 export async function* complete(body, key, signal) {
-  const response = await fetch("v1/chat/completions", {
-    method: "POST",
-    headers: { "Content-Type": "application/json", ...headers(key) },
-    body: JSON.stringify(body),
-    signal,
-  });
+  const response = await post("v1/chat/completions", body, key, signal);
   if (!response.ok) throw await failure(response);
   for await (const data of events(response.body)) {
     if (data === "[DONE]") return;

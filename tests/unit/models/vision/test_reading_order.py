@@ -7,7 +7,7 @@ from autoglm_phone.models.vision.reading_order import GRID, TextLine, to_reading
 
 
 def line(x: int, y: int, text: str, *, height: int = 20) -> TextLine:
-    return TextLine(x, y, y - height / 2, y + height / 2, text)
+    return TextLine(x, y, x - 1, y - height / 2, x + 1, y + height / 2, text)
 
 
 def words(*lines: TextLine) -> list[str]:
@@ -32,7 +32,7 @@ def test_a_slanting_row_does_not_run_into_the_next() -> None:
 
 def test_corners_become_thousandths_of_the_picture() -> None:
     found = TextLine.from_corners([[100, 200], [300, 200], [300, 240], [100, 240]], "x", width=1000, height=2000)
-    assert (found.x, found.y, found.top, found.bottom) == (200, 110, 100, 120)
+    assert (found.x, found.y, found.box) == (200, 110, (100, 100, 300, 120))
 
 
 lines = st.builds(

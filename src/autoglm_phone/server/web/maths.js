@@ -1,0 +1,44 @@
+// Formulas: found in Markdown between $…$, $$…$$, \(…\) and \[…\], and set as MathML by Temml, which is loaded when the
+// first one comes. Until then, and where it cannot be set, its source stands there.
+
+const INLINE = [/^\$(?!\s)((?:\\.|[^\\$\n])+?)(?<!\s)\$(?!\d)/, /^\\\(((?:\\[^)]|[^\\\n])+?)\\\)/];
+const BLOCK = [/^ {0,3}\$\$([\s\S]+?)\$\$(?:\n+|$)/, /^ {0,3}\\\[([\s\S]+?)\\\](?:\n+|$)/];
+
+function extension(name, level, patterns, isBlock, start) {
+  const tokenizer = (source) => {
+    for (const pattern of patterns) {
+      const found = pattern.exec(source);
+      if (found) return { type: name, raw: found[0], text: found[1].trim(), isBlock };
+    }
+  };
+  return { name, level, tokenizer, start: (source) => source.match(start)?.index };
+}
+
+/** Extensions of Marked. Prices ($5 to $7) are no formulas: a dollar before a digit closes none. */
+export const MATHS = [
+  extension("blockMath", "block", BLOCK, true, /\$\$|\\\[/),
+  extension("inlineMath", "inline", INLINE, false, /\$|\\\(/),
+];
+
+let loading = null;
+
+function load() {
+  if (loading === null) {
+    const sheet = document.createElement("link");
+    sheet.rel = "stylesheet";
+    sheet.href = new URL("vendor/temml.css", import.meta.url).href;
+    document.head.append(sheet);
+    loading = import("./vendor/temml.js").then((module) => module.default);
+  }
+  return loading;
+}
+
+export async function typeset(node, tex, isBlock) {
+  const source = node.textContent;
+  try {
+    const temml = await load();
+    temml.render(tex, node, { displayMode: isBlock, throwOnError: true, annotate: true });
+  } catch {
+    node.textContent = source;
+  }
+}
