@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from autoglm_phone.models.vision.config import VisionConfig, from_checkpoint, from_gguf
+from autoglm_phone.models.vision.encoder_memory import MIN_PACKED_NUMBERS
 from autoglm_phone.models.vision.grid import PatchGrid, PixelBudget, fit
 from autoglm_phone.models.vision.preprocess import to_patches
 from autoglm_phone.models.vision.vit import VisionTransformer
 from autoglm_phone.models.vision.weight_map import checkpoint_map, gguf_map
-from autoglm_phone.ops.eight_bit_linear import hold_in_8_bits
+from autoglm_phone.ops.packed_linear import Q8_0, hold_packed
 from autoglm_phone.weights.gguf_tensors import GgufTensors
 from autoglm_phone.weights.load import load_into
 from autoglm_phone.weights.name_map import Floats, NameMap
@@ -44,7 +45,7 @@ class VisionEncoder:
         with torch.device("meta"):  # no memory yet
             self._network = VisionTransformer(config).eval()
         if in_8_bits:
-            hold_in_8_bits(self._network)
+            hold_packed(self._network, Q8_0, min_numbers=MIN_PACKED_NUMBERS)
         load_into(self._network, tensors, names, dtype=dtype, device=device)
 
     @classmethod

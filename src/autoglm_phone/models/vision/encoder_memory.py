@@ -7,8 +7,8 @@ from autoglm_phone.models.vision.config import from_gguf
 from autoglm_phone.weights.gguf_tensors import GgufTensors, TensorEntry
 
 FLOAT_BYTES = 4
-# As in ops/eight_bit_linear.py: codes of a byte, and a scale of two bytes for 32 of them.
-GROUP, SCALE_BYTES, MIN_NUMBERS = 32, 2, 1 << 20
+# As in ops/packed_linear.py: codes of a byte, and a scale of two bytes for 32 of them.
+GROUP, SCALE_BYTES, MIN_PACKED_NUMBERS = 32, 2, 1 << 20
 # Two runs of rows, the one being unpacked and the one being multiplied.
 UNPACKED_BYTES = 2 * 16 * FLOAT_BYTES << 20
 # Numbers in float32 that a patch passes through at once, in widths of the feed-forward part; measured.
@@ -41,5 +41,5 @@ def _entries(file: GgufTensors) -> list[TensorEntry]:
 
 def _held_bytes(entry: TensorEntry, *, in_8_bits: bool) -> int:
     columns = math.prod(entry.shape[1:])
-    is_packed = in_8_bits and entry.num_elements >= MIN_NUMBERS and columns % GROUP == 0
+    is_packed = in_8_bits and entry.num_elements >= MIN_PACKED_NUMBERS and columns % GROUP == 0
     return entry.num_elements * (GROUP + SCALE_BYTES) // GROUP if is_packed else entry.num_elements * FLOAT_BYTES
