@@ -54,7 +54,7 @@ class PictureEncoder:
 
 
 def multiplies_bf16(cpuinfo: Path = CPUINFO) -> bool:
-    """Has the CPU tiles for it? Without them it takes 1.7 times as long as float32 (docs/adr/0010)."""
+    """Has the CPU tiles for it? Without them it takes 1.7 times as long as float32 (docs/adr/0011)."""
     try:
         return "amx_bf16" in cpuinfo.read_text(encoding="ascii", errors="replace").split()
     except OSError:
