@@ -36,6 +36,7 @@ EXAMPLES = [
     (method, path, name)
     for (method, path), operation in OPEN.items()
     for name in (operation.body.examples if operation.body is not None else ())
+    if path != "/v1/audio/speech"  # this house has no voice: tests/walk/test_speech.py has one
 ]
 WITH_JSON = [path for (_, path), operation in OPEN.items() if operation.body and not operation.body.files]
 FEW, MANY = 10, 150
