@@ -7,7 +7,7 @@ from pathlib import Path
 from autoglm_phone.backends.llama_cpp.binding import LlamaLibrary
 from autoglm_phone.backends.llama_cpp.quantise import Quantiser
 from autoglm_phone.convert.fingerprint import fingerprint
-from autoglm_phone.convert.mix import EncoderMix, TextMix
+from autoglm_phone.convert.mix import TextMix, encoder_mix_beside
 from autoglm_phone.convert.to_gguf import Conversion, convert_encoders, convert_text
 from autoglm_phone.weights.bundle import Bundle
 from autoglm_phone.weights.checkpoint import open_checkpoint
@@ -18,13 +18,6 @@ from autoglm_phone.weights.store import Store
 from autoglm_phone.weights.verified import hash_file
 
 DEFAULT_MIX: TextMix = "q4_k_m"
-ENCODER_MIXES: dict[TextMix, EncoderMix] = {
-    "f32": "f32",
-    "f16": "f16",
-    "q8_0": "q8_0",
-    "q4_k_m": "q8_0",
-    "q4_0": "q8_0",
-}
 MAX_NAME_CHARS, DIGEST_CHARS = 80, 12
 
 
@@ -40,7 +33,7 @@ def import_checkpoint(
     """Text and encoders as GGUF in the store. A run that was cut off goes on where it was. Raises BundleError."""
     folder = check_free(store, None, wishes.id)
     opened = open_checkpoint(checkpoint)
-    how = Conversion(mix, ENCODER_MIXES[mix], Quantiser(LlamaLibrary()), threads, progress)
+    how = Conversion(mix, encoder_mix_beside(mix), Quantiser(LlamaLibrary()), threads, progress)
     folder.mkdir(parents=True, exist_ok=True)
     mmproj = convert_encoders(opened, folder, how)
     text = convert_text(opened, folder, how)

@@ -2,14 +2,14 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, assert_never
+from typing import Annotated
 
 import typer
 
 from autoglm_phone.backends.llama_cpp.binding import LlamaLibrary
 from autoglm_phone.backends.llama_cpp.quantise import Quantiser
 from autoglm_phone.cli.progress_bar import ProgressBar
-from autoglm_phone.convert.mix import EncoderMix, TextMix
+from autoglm_phone.convert.mix import EncoderMix, TextMix, encoder_mix_beside
 from autoglm_phone.convert.synth import Synthesis, synthesise
 from autoglm_phone.convert.to_gguf import Conversion, Speech, convert_encoders, convert_text
 from autoglm_phone.convert.to_weight_only import convert_weight_only
@@ -123,14 +123,4 @@ def _mix(form: TextForm) -> TextMix:
 
 
 def _encoder_mix(chosen: EncoderForm | None, text: TextForm) -> EncoderMix:
-    match chosen:
-        case EncoderForm.F32:
-            return "f32"
-        case EncoderForm.F16:
-            return "f16"
-        case EncoderForm.Q8_0:
-            return "q8_0"
-        case None:
-            return "f32" if text is TextForm.F32 else "f16" if text is TextForm.F16 else "q8_0"
-        case _:
-            assert_never(chosen)
+    return encoder_mix_beside(_mix(text)) if chosen is None else chosen.value

@@ -20,6 +20,11 @@ _BASE: dict[str, str] = {"f32": "F32", "f16": "F16", "q8_0": "Q8_0", "q4_k_m": "
 _SMALLER_BLOCKS = {"Q4_K": "Q5_0", "Q6_K": "Q8_0"}
 
 
+def encoder_mix_beside(text: TextMix) -> EncoderMix:
+    """Encoders are small: they take 8 bits where the text takes fewer."""
+    return text if text in ("f32", "f16") else "q8_0"
+
+
 def planned_text(rules: Iterable[Rule], mix: TextMix, num_layers: int) -> list[Planned]:
     return [Planned(rule, _text_type(rule, mix, num_layers)) for rule in rules]
 

@@ -1,6 +1,5 @@
 """ProcessEngine: the engine door whose engine is a supervised process."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from typing import assert_never
@@ -30,13 +29,11 @@ class ProcessEngine:
         self._open = OpenRequests(config)
         self._load = EngineLoad(kv_tokens_total=config.kv_tokens)
         self.facts: EngineFacts | None = None
-        self._has_been_up = asyncio.Event()
         self._process = SupervisedProcess(
             "engine",
             module,
             process_config,
             on_frame=self._on_frame,
-            on_up=self._has_been_up.set,
             on_down=self._on_down,
             options=options,
         )
@@ -53,7 +50,7 @@ class ProcessEngine:
 
     async def wait_until_ready(self) -> None:
         """Until the process has been ready for the first time."""
-        await self._has_been_up.wait()
+        await self._process.wait_until_ready()
 
     def status(self) -> EngineStatus:
         process = self._process

@@ -70,7 +70,7 @@ class SupervisedProcess:
     on_up     the child has said that it is ready; `send` works from now on
     on_frame  a payload came; it may come before on_up
     on_down   this life is over and why; once a life, at once, before the next start
-    All three are called on the event loop, must not block, and must not raise.
+    All of them are called on the event loop, must not block, and must not raise.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class SupervisedProcess:
         config: bytes,
         *,
         on_frame: Callable[[bytes], None],
-        on_up: Callable[[], None],
         on_down: Callable[[str], None],
+        on_up: Callable[[], None] | None = None,
         options: ProcessOptions | None = None,
     ) -> None:
         self.name = name
@@ -96,6 +96,7 @@ class SupervisedProcess:
         self._options = options or ProcessOptions()
         self._supervisor: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
+        self._has_been_up = asyncio.Event()
         self._popen: subprocess.Popen[bytes] | None = None
         self._launched: socket.socket | None = None  # our end, of a child that the supervisor has not taken over yet
         self._writer: asyncio.StreamWriter | None = None
@@ -120,11 +121,15 @@ class SupervisedProcess:
             self._launched.sendall(encode_frame(self._config))  # a few kB, which the socket holds until they are read
 
     async def start(self) -> None:
-        """Begin to supervise; on_up tells when the child is ready. Does nothing if already started."""
+        """Begin to supervise; `wait_until_ready` tells when the child is. Does nothing if already started."""
         if self._supervisor is None:
             self._stop_asked.clear()
             self.state = "loading"
             self._supervisor = asyncio.create_task(self._supervise(), name=f"supervise {self.name}")
+
+    async def wait_until_ready(self) -> None:
+        """Until the child has been ready for the first time."""
+        await self._has_been_up.wait()
 
     async def stop(self, grace_s: float = 2.0) -> None:
         """End the child, SIGTERM first, SIGKILL after grace_s, and wait for it. May be called at any time."""
@@ -256,7 +261,9 @@ class SupervisedProcess:
             self.state = "ready"
             self._ready_at = asyncio.get_running_loop().time()
             self.last_error = ""
-            self._tell(self._on_up)
+            self._has_been_up.set()
+            if self._on_up is not None:
+                self._tell(self._on_up)
         elif kind == FAILED:
             self._reason = payload.decode(errors="replace")
         else:

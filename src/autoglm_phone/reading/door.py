@@ -107,7 +107,6 @@ class MediaProcess:
         self.infos: tuple[ModuleInfo, ...] = ()
         self._modalities = modalities
         self._limits = limits or DoorLimits()
-        self._has_been_up = asyncio.Event()
         self._ids = itertools.count()
         self._waiters: dict[JobId, _Waiter] = {}
         self._busy: dict[Lane, asyncio.TimerHandle] = {}
@@ -118,7 +117,6 @@ class MediaProcess:
             module,
             config,
             on_frame=self._take,
-            on_up=self._has_been_up.set,
             on_down=self._go_down,
             options=options,
         )
@@ -135,7 +133,7 @@ class MediaProcess:
 
     async def wait_until_ready(self) -> None:
         """Until the process has been ready for the first time."""
-        await self._has_been_up.wait()
+        await self._process.wait_until_ready()
 
     def has(self, modality: MediaModality) -> bool:
         return modality in self._modalities

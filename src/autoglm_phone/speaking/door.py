@@ -42,13 +42,11 @@ class VoiceProcess:
         self._ids = itertools.count()
         self._waiting: dict[SpeechId, asyncio.Queue[_Answer]] = {}
         self._watch: asyncio.TimerHandle | None = None
-        self._has_been_up = asyncio.Event()
         self._process = SupervisedProcess(
             "voice",
             module,
             config,
             on_frame=self._take,
-            on_up=self._has_been_up.set,
             on_down=self._go_down,
             options=options,
         )
@@ -64,7 +62,7 @@ class VoiceProcess:
         await self._process.stop()
 
     async def wait_until_ready(self) -> None:
-        await self._has_been_up.wait()
+        await self._process.wait_until_ready()
 
     @property
     def pid(self) -> int | None:
