@@ -13,7 +13,7 @@ from autoglm_phone.media.limits import MediaLimits
 from autoglm_phone.models.projector.projector import Projector
 from autoglm_phone.models.speech.encoder import SpeechEncoder
 from autoglm_phone.models.speech.log_mel import log_mel
-from autoglm_phone.weights.gguf_tensors import read_tensors
+from autoglm_phone.weights.encoder_files import open_encoder
 
 pytestmark = pytest.mark.real
 D_MODEL = 64
@@ -30,8 +30,8 @@ def mmproj(whisper_folder: Path, path: Path) -> Path:
 
 
 def test_frames_of_a_recording_are_those_of_ctranslate2(whisper_folder: Path, jfk: bytes, tmp_path: Path) -> None:
-    file = read_tensors(mmproj(whisper_folder, tmp_path / "mmproj.gguf"))
-    encoder = SpeechEncoder.of_gguf(file)
+    file = open_encoder([mmproj(whisper_folder, tmp_path / "mmproj.gguf")])
+    encoder = SpeechEncoder.of_files(file)
     sound = decode_sound(jfk, MediaLimits(), param="audio")
     mel = log_mel(sound.samples, encoder.config.num_mels)
     theirs = ctranslate2.models.Whisper(str(whisper_folder), compute_type="float32", intra_threads=2)
@@ -40,5 +40,5 @@ def test_frames_of_a_recording_are_those_of_ctranslate2(whisper_folder: Path, jf
     assert len(frames) == encoder.num_frames(len(sound.samples)) == 550  # 11 s
     assert relative_error(frames, wanted[: len(frames)]) < 1e-4
 
-    projector = Projector.of_gguf(file)
+    projector = Projector.of_files(file, d_in=D_MODEL)
     assert projector.project(frames).shape == (projector.num_tokens(550), D_MODEL) == (-(-550 // STACK), D_MODEL)

@@ -147,9 +147,9 @@ def write_checkpoint(
     return folder
 
 
-def write_whisper(folder: Path, stack: int = 6, inner: int = 128) -> Path:
+def write_whisper(folder: Path, stack: int = 6, inner: int = 128, *, width: int = 64, seed: int = 4) -> Path:
     """A Whisper checkpoint with an Ultravox projector for the decoder above."""
-    width, ffn, layers = 64, 96, 2
+    ffn, layers = width * 3 // 2, 2
     config = {
         "model_type": "whisper",
         "d_model": width,
@@ -189,7 +189,7 @@ def write_whisper(folder: Path, stack: int = 6, inner: int = 128) -> Path:
                 sizes[f"{prefix}{name}.bias"] = (rows,)
         for norm in ("self_attn_layer_norm", "final_layer_norm"):
             sizes |= {f"{prefix}{norm}.weight": (width,), f"{prefix}{norm}.bias": (width,)}
-    random = np.random.default_rng(4)
+    random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config))
     tensors = {

@@ -9,7 +9,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from autoglm_phone.assemble.banner import banner
-from autoglm_phone.assemble.encoders import is_encoder
+from autoglm_phone.assemble.encoders import encoders_of
 from autoglm_phone.assemble.module_changes import LoadedModules, ModuleChanger
 from autoglm_phone.assemble.module_sources import ModuleSources
 from autoglm_phone.assemble.processes import Located, Processes, Setup
@@ -49,8 +49,7 @@ def make_app(
     metrics = ServerMetrics()
     media = ChangingMedia(processes.media)
     maker = TextMaker(media, prompt_config(setup), metrics, settings.max_running)
-    takes_pictures = is_encoder(located.get("vision"))
-    text = ChangingText(maker.make(located["text"], processes.engine, takes_pictures=takes_pictures))
+    text = ChangingText(maker.make(located["text"], processes.engine, encoders_of(located)))
     loaded = LoadedModules(text, media, memory, processes.voice)
     sources = ModuleSources(store, settings.module_path)
     services = Services(
@@ -65,7 +64,7 @@ def make_app(
         metrics=metrics,
         transcriptions=TranscriptionService(media, metrics),
         voice=processes.voice,
-        live=media if "speech" in located else None,
+        live=media,
         pictures=PictureReading(media, metrics),
     )
 

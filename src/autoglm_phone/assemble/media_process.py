@@ -13,14 +13,21 @@ import msgspec
 
 from autoglm_phone.assemble.resident import resident_bytes
 from autoglm_phone.core.media import Image, Waveform
-from autoglm_phone.core.module import ModuleInfo
+from autoglm_phone.core.module import Mark, ModuleInfo
 from autoglm_phone.ipc.child import ChildSocket, run_child
 from autoglm_phone.ipc.process import ProcessOptions
 from autoglm_phone.media.limits import MediaLimits
 from autoglm_phone.reading.door import DoorLimits, MediaProcess
 from autoglm_phone.reading.live_sounds import Detector
 from autoglm_phone.reading.messages import MediaModality
-from autoglm_phone.reading.worker import Sense, encoder_sense, picture_sense, serve, sound_sense
+from autoglm_phone.reading.worker import (
+    Sense,
+    picture_encoder_sense,
+    picture_sense,
+    serve,
+    sound_encoder_sense,
+    sound_sense,
+)
 
 MODULE = "autoglm_phone.assemble.media_process"
 
@@ -36,21 +43,27 @@ class VisionConfig(msgspec.Struct, frozen=True):
 
     info: as its bundle describes it; what it takes in memory is measured at loading. files: those of the module, of a
     screen reader detector and recognizer first; none means those of the installed package. image_tokens: most
-    embeddings of a picture, of an encoder.
+    embeddings of a picture, of an encoder; mark: around them.
     """
 
     info: ModuleInfo
     files: tuple[str, ...] = ()
     threads: int = 1
     image_tokens: int = 0
+    mark: Mark | None = None
 
 
 class SpeechConfig(msgspec.Struct, frozen=True):
-    """The transcriber over the whisper model in `folder`. info: as for vision."""
+    """The transcriber over the whisper model in `folder`, or the encoder, as info.kind says. info: as for vision.
+
+    max_tokens: most embeddings of a sound, of an encoder; mark: around them.
+    """
 
     info: ModuleInfo
     folder: str
     threads: int = 1
+    max_tokens: int = 0
+    mark: Mark | None = None
 
 
 class MediaProcessConfig(msgspec.Struct, frozen=True):
@@ -73,6 +86,10 @@ class MediaProcessConfig(msgspec.Struct, frozen=True):
         return frozenset(modality for modality, module in wanted.items() if module is not None)
 
     @property
+    def transcribes(self) -> bool:
+        return self.speech is None or self.speech.info.kind == "transcriber"
+
+    @property
     def threads(self) -> int:
         return max((module.threads for module in (self.vision, self.speech) if module is not None), default=1)
 
@@ -92,7 +109,14 @@ def media_door(config: MediaProcessConfig, *, nice: int = 10, limits: DoorLimits
         "ORT_DISABLE_TELEMETRY": "1",
     }
     options = ProcessOptions(env=env, nice=nice, ready_timeout_s=READY_TIMEOUT_S)
-    return MediaProcess(MODULE, msgspec.json.encode(config), config.modalities, options=options, limits=limits)
+    return MediaProcess(
+        MODULE,
+        msgspec.json.encode(config),
+        config.modalities,
+        transcribes=config.transcribes,
+        options=options,
+        limits=limits,
+    )
 
 
 def main(child: ChildSocket, config_json: bytes) -> None:
@@ -133,9 +157,9 @@ def _load_vision(config: VisionConfig, limits: MediaLimits) -> Sense:
     if config.info.kind == "encoder":
         from autoglm_phone.models.vision.picture_encoder import PictureEncoder
 
-        [mmproj] = config.info.files
-        encoder = PictureEncoder(Path(mmproj), max_tokens=config.image_tokens, threads=config.threads)
-        return encoder_sense(_measured(config.info, before_bytes), decode, encoder)
+        files = tuple(map(Path, config.info.files))
+        encoder = PictureEncoder(files, max_tokens=config.image_tokens, threads=config.threads, mark=config.mark)
+        return picture_encoder_sense(_measured(config.info, before_bytes), decode, encoder)
 
     from autoglm_phone.models.vision.screen_reader import ScreenReader
 
@@ -146,18 +170,25 @@ def _load_vision(config: VisionConfig, limits: MediaLimits) -> Sense:
 def _load_speech(config: SpeechConfig, limits: MediaLimits) -> Sense:
     before_bytes = resident_bytes()
     from autoglm_phone.media.audio import decode_sound
-    from autoglm_phone.models.speech.transcriber import Transcriber
-
-    reader = Transcriber(Path(config.folder), threads=config.threads)
 
     def decode(data: bytes, param: str) -> Waveform:
         return decode_sound(data, limits, param=param)
 
+    if config.info.kind == "encoder":
+        from autoglm_phone.models.sound_encoder import SpeechModule
+
+        files = tuple(map(Path, config.info.files))
+        encoder = SpeechModule(files, max_tokens=config.max_tokens, threads=config.threads, mark=config.mark)
+        return sound_encoder_sense(_measured(config.info, before_bytes), decode, encoder)
+
+    from autoglm_phone.models.speech.transcriber import Transcriber
+
+    reader = Transcriber(Path(config.folder), threads=config.threads)
     return sound_sense(_measured(config.info, before_bytes), decode, reader)
 
 
 def _new_detector() -> Detector:
-    """Only where speech is loaded: the door asks for none elsewhere."""
+    """Only where a transcriber is loaded: the door asks for none elsewhere."""
     from autoglm_phone.models.speech.live_detector import LiveDetector
 
     return LiveDetector()

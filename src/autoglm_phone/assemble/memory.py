@@ -6,7 +6,7 @@ Figures in bytes of resident memory, Linux on x86-64; docs/performance.md holds 
 import os
 from collections.abc import Mapping
 
-from autoglm_phone.assemble.encoders import encoder_parts, is_encoder
+from autoglm_phone.assemble.encoders import encoder_parts, encoders_of
 from autoglm_phone.assemble.resident import resident_bytes
 from autoglm_phone.backends.llama_cpp.memory import StepSizes, decoder_memory, read_decoder, vocabulary_entries
 from autoglm_phone.core.errors import SetupError
@@ -68,16 +68,17 @@ def estimate(
             MemoryPart("media", "a reading", READING_BYTES, "growing"),
             MemoryPart("media", "readings kept", media_cache_bytes, "growing"),
         ]
-    if speech is not None:
+    encoders = encoders_of(located)
+    if speech is not None and "speech" not in encoders:
         parts.append(_media_part("speech", speech, SPEECH_WEIGHTS_PART, SPEECH_BYTES))
-    if is_encoder(vision):
-        parts += encoder_parts(vision, image_tokens)
+    if vision is not None and "vision" not in encoders:
+        parts.append(_media_part("vision", vision, VISION_WEIGHTS_PART, VISION_BYTES))
+    if encoders:
+        parts += encoder_parts(encoders, image_tokens)
         parts += [
             MemoryPart(process, "embeddings of open requests", engine.max_embed_bytes, "growing")
             for process in OPEN_EMBEDDINGS
         ]
-    elif vision is not None:
-        parts.append(_media_part("vision", vision, VISION_WEIGHTS_PART, VISION_BYTES))
     if (voice := located.get("voice")) is not None:
         parts += [
             MemoryPart("voice", "process", MEDIA_BYTES),

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
-from autoglm_phone.assemble.encoders import check_encoders, is_encoder
+from autoglm_phone.assemble.encoders import check_encoders, check_places, encoders_of
 from autoglm_phone.assemble.memory import measured, megabytes
 from autoglm_phone.assemble.module_sources import FoundModule, ModuleSources
 from autoglm_phone.assemble.processes import Located, Setup, estimate_memory, make_engine, make_media, module_info
@@ -145,8 +145,7 @@ class ModuleChanger:
                 param="source",
             )
         engine = make_engine(self._setup.settings, self._setup.resolved, found.module)
-        takes_pictures = is_encoder(self._located.get("vision"))
-        text = await asyncio.to_thread(self._maker.make, found.module, engine, takes_pictures=takes_pictures)
+        text = await asyncio.to_thread(self._maker.make, found.module, engine, encoders_of(self._located))
         await bring_up(engine)
         self._loaded.text.hand_over(text)
 
@@ -163,8 +162,8 @@ class ModuleChanger:
 
         try:
             check_encoders({**self._located, modality: found.module})
-            if modality == "vision" and is_encoder(found.module):
-                _ = self._loaded.text.current.template.picture_mark
+            if modality != "text":
+                check_places(self._loaded.text.current.template, encoders_of({modality: found.module}))
         except SetupError as error:
             raise ModuleRefused(str(error), param="source") from error
 

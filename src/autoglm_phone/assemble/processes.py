@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from autoglm_phone.assemble import engine_process
-from autoglm_phone.assemble.encoders import encoder_addresses, is_encoder
+from autoglm_phone.assemble.encoders import encoder_addresses, encoders_of, is_encoder
 from autoglm_phone.assemble.engine_process import EngineProcessConfig
 from autoglm_phone.assemble.media_process import (
     MAX_ADDRESS_SPACE,
@@ -134,11 +134,10 @@ def make_media(settings: Settings, resolved: Resolved, located: Located) -> Medi
     vision, speech = located.get("vision"), located.get("speech")
     if vision is None and speech is None:
         return None
-    threads = resolved.media_threads
-    more_addresses = encoder_addresses(vision, settings.image_tokens) if is_encoder(vision) else 0
+    more_addresses = encoder_addresses(encoders_of(located), settings.image_tokens)
     config = MediaProcessConfig(
         vision=_vision_config(settings, resolved, vision) if vision else None,
-        speech=SpeechConfig(module_info("speech", speech), str(speech.folder), threads) if speech else None,
+        speech=_speech_config(resolved, speech) if speech else None,
         limits=MediaLimits(
             max_image_pixels=settings.max_image_pixels,
             max_image_bytes=int(settings.max_body_bytes),
@@ -159,8 +158,18 @@ def make_voice(settings: Settings, resolved: Resolved, located: Located) -> Voic
 
 
 def _vision_config(settings: Settings, resolved: Resolved, vision: LocatedModule) -> VisionConfig:
-    threads = resolved.encoder_threads if is_encoder(vision) else resolved.media_threads
-    return VisionConfig(module_info("vision", vision), tuple(map(str, vision.files)), threads, settings.image_tokens)
+    info, files, threads = module_info("vision", vision), tuple(map(str, vision.files)), _threads(resolved, vision)
+    return VisionConfig(info, files, threads, settings.image_tokens, vision.spec.mark)
+
+
+def _speech_config(resolved: Resolved, speech: LocatedModule) -> SpeechConfig:
+    """A sound that fills the window by itself could never be answered."""
+    info, threads = module_info("speech", speech), _threads(resolved, speech)
+    return SpeechConfig(info, str(speech.folder), threads, resolved.max_model_len, speech.spec.mark)
+
+
+def _threads(resolved: Resolved, module: LocatedModule) -> int:
+    return resolved.encoder_threads if is_encoder(module) else resolved.media_threads
 
 
 def module_info(modality: Modality, module: LocatedModule, *, memory_bytes: int = 0) -> ModuleInfo:

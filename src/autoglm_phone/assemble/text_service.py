@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoglm_phone.assemble.encoders import Modules, check_places
 from autoglm_phone.chat.chat_request import ChatRequest
 from autoglm_phone.chat.chat_service import ChatService
 from autoglm_phone.chat.delta import Delta
@@ -48,16 +49,15 @@ class TextMaker:
     observer: Observer
     max_running: int
 
-    def make(self, module: LocatedModule, engine: ProcessEngine, *, takes_pictures: bool = False) -> TextService:
+    def make(self, module: LocatedModule, engine: ProcessEngine, encoders: Modules) -> TextService:
         """Reads the vocabulary and tries the template out, for half a second. Raises SetupError.
 
-        takes_pictures: as embeddings, which need a place in the template.
+        encoders: whose embeddings need a place in the prompt.
         """
         metadata = read_metadata(module.files[0])
         tokenizer = Tokenizer(metadata)
         template = ChatTemplate(template_source(module.template, metadata, tokenizer), tokenizer)
-        if takes_pictures:
-            _ = template.picture_mark  # raises now, rather than at the first picture
+        check_places(template, encoders)  # raises now, rather than at the first picture
         builder = PromptBuilder(template, tokenizer, self.prompts)
         chat = ChatService(engine, self.media, builder, tokenizer, self.observer)
         del metadata  # the words of the vocabulary once more: as much as the tokenizer itself

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autoglm_phone.chat.chat_request import ChatRequest, RawPrompt, Thinking, Truncation
-from autoglm_phone.chat.media_spans import num_more_tokens, with_embeddings
+from autoglm_phone.chat.media_spans import PlacedMedium, num_more_tokens, with_embeddings
 from autoglm_phone.chat.media_text import MediaPart, is_chinese, media_text
 from autoglm_phone.chat.thinking_style import ThinkingStyle
 from autoglm_phone.chat.turns import Readings, Turn, message_text, turns
@@ -12,9 +12,9 @@ from autoglm_phone.chat.window import TurnSize, num_dropped_turns, too_long
 from autoglm_phone.core.conversation import AudioPart, ImagePart, Message
 from autoglm_phone.core.errors import InvalidRequest
 from autoglm_phone.core.ids import TokenId
-from autoglm_phone.core.module import Embeddings, MediaReading, Reading
+from autoglm_phone.core.module import Embeddings, Reading
 from autoglm_phone.core.prompt import Prompt
-from autoglm_phone.text.chat_template import ChatTemplate, PictureMark, TemplateMessage
+from autoglm_phone.text.chat_template import ChatTemplate, MediaMark, TemplateMessage
 from autoglm_phone.text.grammar import either_grammar
 from autoglm_phone.text.piece import Piece
 from autoglm_phone.text.reasoning import THINK
@@ -76,8 +76,7 @@ class PromptBuilder:
         thinking = _settled(request)
         lead = "" if self._style.is_native or not thinking.is_on else _thought_lead(messages)
         opening = self._style.opening(thinking, lead)
-        picture = self._picture_mark(readings)
-        made = turns(messages, readings, picture.text if picture is not None else "")
+        made = turns(messages, readings, self._mark_of)
         self._refuse_hopeless(system, made, limit, truncation)
 
         def tokenize(kept: Sequence[Turn]) -> list[TokenId]:
@@ -92,9 +91,7 @@ class PromptBuilder:
         if (total := len(tokens) + num_more_tokens(_media(made))) > limit:
             dropped = self._fit(made, limit, truncation, total)
             tokens = tokenize(made[dropped:])
-        prompt = Prompt(tuple(tokens))
-        if picture is not None:
-            prompt = with_embeddings(tokens, picture.placeholder, _media(made[dropped:]))
+        prompt = with_embeddings(tokens, _media(made[dropped:]))
         kept = [message for turn in made[dropped:] for message in turn.sources]
         return BuiltPrompt(
             prompt=prompt,
@@ -199,10 +196,10 @@ class PromptBuilder:
         span = media_text(part, reading, 1, in_chinese=in_chinese)
         return len(self._tokenizer.encode(span.before + span.after))
 
-    def _picture_mark(self, readings: Readings) -> PictureMark | None:
-        """None: no picture has become embeddings."""
-        has_embeddings = any(isinstance(one.reading, Embeddings) for one in readings.values())
-        return self._template.picture_mark if has_embeddings else None
+    def _mark_of(self, part: MediaPart, made: Embeddings) -> MediaMark:
+        if made.mark is not None:
+            return self._template.own_mark(made.mark)
+        return self._template.picture_mark if isinstance(part, ImagePart) else self._template.sound_mark
 
 
 def _settled(request: ChatRequest) -> Thinking:
@@ -240,7 +237,7 @@ def _thought_lead(messages: Sequence[Message]) -> str:
     return "好的，用户问的是" if newest is not None and is_chinese(newest.parts) else "Okay, the user asks"
 
 
-def _media(made: Sequence[Turn]) -> list[MediaReading]:
+def _media(made: Sequence[Turn]) -> list[PlacedMedium]:
     return [one for turn in made for one in turn.media]
 
 

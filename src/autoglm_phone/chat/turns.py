@@ -1,19 +1,23 @@
 """Messages of a conversation to messages of a template: parts, readings of media, tool calls and their results."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import assert_never
 
-from autoglm_phone.chat.media_text import is_chinese, media_text
+from autoglm_phone.chat.media_spans import PlacedMedium
+from autoglm_phone.chat.media_text import MediaPart, is_chinese, media_text
 from autoglm_phone.core.conversation import AudioPart, ImagePart, Message, Part, TextPart
 from autoglm_phone.core.module import Embeddings, MediaReading
-from autoglm_phone.text.chat_template import TemplateMessage
-from autoglm_phone.text.piece import Piece
+from autoglm_phone.text.chat_template import MediaMark, TemplateMessage
+from autoglm_phone.text.piece import PLACE, Piece
 from autoglm_phone.text.tool_prompt import assistant_calls, tool_results
 
 Readings = Mapping[Part, MediaReading]
 """The reading of each picture and sound of a conversation."""
+
+MarkOf = Callable[[MediaPart, Embeddings], MediaMark]
+"""What stands around a medium that has become embeddings."""
 
 
 @dataclass(frozen=True)
@@ -21,20 +25,17 @@ class Turn:
     """What the template gets for one message, or for the results of several calls together.
 
     sources: the messages it is made of. begins: with it a new exchange begins, so before it the window may be cut.
-    media: what has a placeholder in it, in order.
+    media: what has a place in it, in order.
     """
 
     message: TemplateMessage
     sources: tuple[Message, ...]
     begins: bool
-    media: tuple[MediaReading, ...] = ()
+    media: tuple[PlacedMedium, ...] = ()
 
 
-def turns(messages: Sequence[Message], readings: Readings, picture: str = "") -> list[Turn]:
-    """Pictures and sounds are counted through the dialogue, each kind for itself.
-
-    picture: what the template writes for one that has become embeddings.
-    """
+def turns(messages: Sequence[Message], readings: Readings, mark_of: MarkOf) -> list[Turn]:
+    """Pictures and sounds are counted through the dialogue, each kind for itself."""
     numbers: dict[type[Part], int] = {ImagePart: 0, AudioPart: 0}
     made: list[Turn] = []
     for role, run in groupby(messages, key=lambda message: message.role):
@@ -45,9 +46,9 @@ def turns(messages: Sequence[Message], readings: Readings, picture: str = "") ->
             made.append(Turn(TemplateMessage("user", pieces), results, begins=False))
             continue
         for index, message in enumerate(run):
-            said = _pieces(message, readings, picture, numbers)
+            media = tuple(_placed(message, readings, mark_of))
+            said = _pieces(message, readings, numbers, mark_of)
             pieces = (*said, *assistant_calls(message.tool_calls, is_behind_text=bool(said)))
-            media = tuple(readings[part] for part in message.parts if _is_embedded(part, readings))
             begins = role == "user" and index == 0
             made.append(Turn(TemplateMessage(role, pieces), (message,), begins, media))
     return made
@@ -55,46 +56,52 @@ def turns(messages: Sequence[Message], readings: Readings, picture: str = "") ->
 
 def message_text(message: Message, readings: Readings) -> str:
     """A message without embeddings as one text."""
-    return "".join(piece.text for piece in _pieces(message, readings, "", {ImagePart: 0, AudioPart: 0}))
+    return "".join(piece.text for piece in _pieces(message, readings, {ImagePart: 0, AudioPart: 0}, None))
 
 
-def _pieces(message: Message, readings: Readings, picture: str, numbers: dict[type[Part], int]) -> tuple[Piece, ...]:
+def _placed(message: Message, readings: Readings, mark_of: MarkOf) -> Iterator[PlacedMedium]:
+    for part in message.parts:
+        if not isinstance(part, TextPart) and isinstance(made := readings[part].reading, Embeddings):
+            yield PlacedMedium(made, readings[part], mark_of(part, made).placeholder)
+
+
+def _pieces(
+    message: Message, readings: Readings, numbers: dict[type[Part], int], mark_of: MarkOf | None
+) -> tuple[Piece, ...]:
     """The parts of the message in order, and at the end what is to be said of silent media.
 
-    Texts stand on lines of their own; a picture's embeddings stand as in the template, right beside the text.
-    numbers: how many pictures and sounds came before; counted on here.
+    Texts stand on lines of their own; embeddings stand as in the template, right beside the text.
+    numbers: how many pictures and sounds came before; counted on here. mark_of None: embeddings are left out.
     """
     pieces: list[Piece] = []
     notes: list[str] = []
-    for part, text, note in _texts(message, readings, picture, numbers):
-        is_apart = bool(pieces) and not pieces[-1].is_trusted and not _is_embedded(part, readings)
+    in_chinese = is_chinese(message.parts)
+    has_embeddings = any(_is_embedded(part, readings) for part in message.parts)
+    for part in message.parts if has_embeddings else _question_last(message.parts):
+        text, note = "", ""
+        match part:
+            case TextPart():
+                text = part.text
+            case ImagePart() | AudioPart():
+                numbers[type(part)] += 1
+                reading = readings[part].reading
+                if isinstance(reading, Embeddings):
+                    pieces += _around_place(mark_of(part, reading)) if mark_of is not None else ()
+                    continue
+                span = media_text(part, reading, numbers[type(part)], in_chinese=in_chinese)
+                text, note = span.before, span.after
+            case _:
+                assert_never(part)
         if text:
-            pieces.append(Piece("\n" * is_apart + text, is_trusted=_is_embedded(part, readings)))
+            is_apart = bool(pieces) and not pieces[-1].is_trusted
+            pieces.append(Piece("\n" * is_apart + text))
         if note:
             notes.append(note)
     return (*pieces, *(Piece("\n\n" * bool(index or pieces) + note) for index, note in enumerate(notes)))
 
 
-def _texts(
-    message: Message, readings: Readings, picture: str, numbers: dict[type[Part], int]
-) -> Iterator[tuple[Part, str, str]]:
-    """Each part with what stands in its place and at the end of the message."""
-    in_chinese = is_chinese(message.parts)
-    has_embeddings = any(_is_embedded(part, readings) for part in message.parts)
-    for part in message.parts if has_embeddings else _question_last(message.parts):
-        match part:
-            case TextPart():
-                yield part, part.text, ""
-            case ImagePart() | AudioPart():
-                numbers[type(part)] += 1
-                reading = readings[part].reading
-                if isinstance(reading, Embeddings):
-                    yield part, picture, ""
-                else:
-                    span = media_text(part, reading, numbers[type(part)], in_chinese=in_chinese)
-                    yield part, span.before, span.after
-            case _:
-                assert_never(part)
+def _around_place(media: MediaMark) -> tuple[Piece, ...]:
+    return Piece(media.mark.before, is_trusted=True), PLACE, Piece(media.mark.behind, is_trusted=True)
 
 
 def _is_embedded(part: Part, readings: Readings) -> bool:

@@ -19,7 +19,6 @@ from autoglm_phone.convert.tokenizer_files import (
     find_licence,
     find_template,
     find_tokenizer,
-    with_preprocessor,
 )
 from autoglm_phone.convert.vision_map import PREFIX as VISION
 from autoglm_phone.convert.vision_map import vision_rules
@@ -30,6 +29,7 @@ from autoglm_phone.models.text import config as decoder_config
 from autoglm_phone.models.vision import config as vision_config
 from autoglm_phone.weights.checkpoint import Checkpoint
 from autoglm_phone.weights.dequantize import Bytes
+from autoglm_phone.weights.encoder_files import PREPROCESSOR_FILE
 from autoglm_phone.weights.progress import Progress
 
 
@@ -78,7 +78,9 @@ def convert_encoders(checkpoint: Checkpoint, out: Path, how: Conversion, speech:
     vision: vision_config.VisionConfig | None = None
     planned: list[tuple[Checkpoint, list[Planned]]] = []
     if "vision_config" in checkpoint.config:
-        vision = with_preprocessor(vision_config.from_checkpoint(checkpoint.config), checkpoint.folder)
+        vision = vision_config.from_checkpoint(checkpoint.config)
+        if (preprocessor := checkpoint.folder / PREPROCESSOR_FILE).is_file():
+            vision = vision_config.with_preprocessor(vision, preprocessor)
         if vision.d_out != text_width:
             raise BundleError(
                 f"config.json, vision_config: out_hidden_size is {vision.d_out}, the decoder's width {text_width}"

@@ -1,27 +1,16 @@
-"""Where a model's folder has its tokenizer, chat template, licence and pixel norms; each file is optional but one."""
+"""Where a model's folder has its tokenizer, chat template and licence; each file is optional but one."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from autoglm_phone.core.errors import BundleError
-from autoglm_phone.models.vision.config import VisionConfig
 from autoglm_phone.text.known_templates import GLM4
 from autoglm_phone.weights.checkpoint import read_json
 
 TEMPLATE_FILE = "chat_template.jinja"
 MAX_TEXT_BYTES = 1 << 20
-
-Channel = Annotated[float, Meta(ge=0, le=1)]
-
-
-class _Preprocessor(msgspec.Struct, frozen=True):
-    image_mean: tuple[Channel, Channel, Channel] | None = None
-    image_std: tuple[Channel, Channel, Channel] | None = None
 
 
 class _WithTemplate(msgspec.Struct, frozen=True):
@@ -48,15 +37,6 @@ def find_template(folder: Path) -> str:
             if template:
                 return template
     return GLM4
-
-
-def with_preprocessor(config: VisionConfig, folder: Path) -> VisionConfig:
-    """With the means and deviations of pixels that the folder's processor has, if it says any."""
-    path = folder / "preprocessor_config.json"
-    if not path.is_file():
-        return config
-    found = read_json(path, _Preprocessor, MAX_TEXT_BYTES)
-    return replace(config, mean=found.image_mean or config.mean, std=found.image_std or config.std)
 
 
 def find_licence(folder: Path) -> str:

@@ -54,16 +54,26 @@ class Reading:
     lines: tuple[ReadLine, ...] = ()
 
 
+@dataclass(frozen=True)
+class Mark:
+    """What stands right before and behind a medium's embeddings: text of the maker's, which may name control tokens."""
+
+    before: str = ""
+    behind: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Embeddings:
     """What an encoder made of one medium, in the decoder's width.
 
     rows   (num_tokens, C) float32
     grid   how those of a picture lie; None: one after the other
+    mark   what the encoder was trained to stand between; None: what the decoder's chat template writes
     """
 
     rows: NDArray[np.float32]
     grid: Grid | None = None
+    mark: Mark | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -73,6 +83,15 @@ class ImageEncoder(Protocol):
     """Turns a picture into embeddings. Blocking; called off the event loop and off the decode thread."""
 
     def encode(self, image: Image) -> Embeddings: ...
+
+
+class SoundEncoder(Protocol):
+    """Turns a sound into embeddings. Blocking; called off the event loop and off the decode thread."""
+
+    def check(self, sound: Waveform) -> None:
+        """Raises RequestError if it cannot be encoded. Quick: the number of embeddings is known before they are."""
+
+    def encode(self, sound: Waveform) -> Embeddings: ...
 
 
 class ImageReader(Protocol):

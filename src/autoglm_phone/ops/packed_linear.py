@@ -5,29 +5,14 @@ the linear layer that it is made from, with the weights that come out of unpacki
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autoglm_phone.core.packed_form import PackedForm
+
 UNPACKED_NUMBERS = 16 << 20  # most that are unpacked at once: 64 MB in float32
-
-
-@dataclass(frozen=True)
-class PackedForm:
-    """group: columns that share a scale of 16 bits.
-
-    In 8 bits codes go from -127 to 127; in 4 bits the number of largest magnitude of a group becomes -8. Weights that
-    come from a file of the same form stay what they are.
-    """
-
-    bits: Literal[8, 4]
-    group: int
-
-
-Q8_0 = PackedForm(8, 32)  # as in GGUF files
 
 
 class PackedLinear(nn.Module):
@@ -71,12 +56,12 @@ class PackedLinear(nn.Module):
         return _halve(codes.clamp(-8, 7)), scales
 
 
-def hold_packed(network: nn.Module, form: PackedForm, *, min_numbers: int = 0) -> None:
-    """Put such a layer in the place of each linear one inside the network that has at least so many numbers and whole
-    groups, to be packed as the weights are loaded."""
+def hold_packed(network: nn.Module, form: PackedForm) -> None:
+    """Put such a layer in the place of each linear one inside the network that has whole groups, to be packed as the
+    weights are loaded."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
-            if isinstance(child, nn.Linear) and fits(child, form) and child.weight.numel() >= min_numbers:
+            if isinstance(child, nn.Linear) and fits(child, form):
                 setattr(parent, name, PackedLinear(child, form))
 
 

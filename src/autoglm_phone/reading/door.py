@@ -15,6 +15,7 @@ from autoglm_phone.core.errors import (
     MediaTooLarge,
     MediaUndecodable,
     NotReady,
+    NotSupported,
     Overloaded,
     RequestError,
     UnsupportedModality,
@@ -93,7 +94,10 @@ class _Waiter:
 
 
 class MediaProcess:
-    """The MediaDoor over a supervised process. `modalities` are those its config asks for, loaded or not yet."""
+    """The MediaDoor over a supervised process. `modalities` are those its config asks for, loaded or not yet.
+
+    transcribes: whether its speech module, if it has one, gives text; an encoder gives embeddings alone.
+    """
 
     def __init__(
         self,
@@ -101,11 +105,13 @@ class MediaProcess:
         config: bytes,
         modalities: frozenset[MediaModality],
         *,
+        transcribes: bool = True,
         options: ProcessOptions,
         limits: DoorLimits | None = None,
     ) -> None:
         self.infos: tuple[ModuleInfo, ...] = ()
         self._modalities = modalities
+        self._transcribes = transcribes
         self._limits = limits or DoorLimits()
         self._ids = itertools.count()
         self._waiters: dict[JobId, _Waiter] = {}
@@ -147,6 +153,7 @@ class MediaProcess:
     async def transcribe(
         self, data: bytes, options: HearingOptions, *, param: str
     ) -> AsyncGenerator[Heard | TranscriptEnd, None]:
+        self._check_transcribes(param)
         with self._job("speech", data, param, options) as waiter:
             while True:
                 answer = await waiter.take()
@@ -157,6 +164,7 @@ class MediaProcess:
 
     def live_voice(self) -> LiveSound:
         self._check_there("speech", "a live sound")
+        self._check_transcribes("a live sound")
         return self._live.open()
 
     def status(self) -> MediaStatus:
@@ -200,6 +208,15 @@ class MediaProcess:
         if not self._process.is_ready:
             error = f": {self._process.last_error}" if self._process.last_error else ""
             raise NotReady(f"the {modality} module is {self._process.state}{error}; try again")
+
+    def _check_transcribes(self, param: str) -> None:
+        if self.has("speech") and not self._transcribes:
+            raise NotSupported(
+                f"{param}: this server's speech module is an encoder: it gives the decoder embeddings and nobody a "
+                "transcript; send the sound in a message of POST /v1/chat/completions and ask for its words, or load a "
+                "transcriber (POST /v1/modules/speech)",
+                param=param,
+            )
 
     def _admit(self, modality: MediaModality, data: bytes, param: str) -> None:
         self._check_there(modality, param)

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from autoglm_phone.core.ids import Digest
-from autoglm_phone.core.module import Embeddings, ModuleInfo, ReadLine
+from autoglm_phone.core.module import Embeddings, Mark, ModuleInfo, ReadLine
 from autoglm_phone.core.prompt import Grid
 from autoglm_phone.core.transcript import Heard, HearingOptions
 
@@ -99,14 +99,16 @@ class WireEmbeddings(msgspec.Struct, frozen=True):
     width: int
     data: memoryview
     grid: Grid | None
+    mark: Mark | None = None
 
     @classmethod
     def of(cls, embeddings: Embeddings) -> Self:
         rows = np.ascontiguousarray(embeddings.rows, dtype=np.float32)
-        return cls(rows.shape[1], rows.data.cast("B"), embeddings.grid)
+        return cls(rows.shape[1], rows.data.cast("B"), embeddings.grid, embeddings.mark)
 
     def to_embeddings(self) -> Embeddings:
-        return Embeddings(np.frombuffer(self.data, dtype=np.float32).reshape(-1, self.width), self.grid)
+        rows = np.frombuffer(self.data, dtype=np.float32).reshape(-1, self.width)
+        return Embeddings(rows, self.grid, self.mark)
 
 
 class Encoded(msgspec.Struct, frozen=True, tag=True):

@@ -15,7 +15,15 @@ from typing import Protocol, TypeVar
 
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.media import Image, Waveform
-from autoglm_phone.core.module import Embeddings, ImageEncoder, ImageReader, ModuleInfo, Reading, SpeechReader
+from autoglm_phone.core.module import (
+    Embeddings,
+    ImageEncoder,
+    ImageReader,
+    ModuleInfo,
+    Reading,
+    SoundEncoder,
+    SpeechReader,
+)
 from autoglm_phone.core.transcript import Heard, HearingOptions, Listener, Transcript
 from autoglm_phone.ipc.child import ChildSocket
 from autoglm_phone.reading.cache import ReadingCache
@@ -56,10 +64,19 @@ def picture_sense(info: ModuleInfo, decode: Callable[[bytes, str], Image], reade
     return Sense(info, prepare)
 
 
-def encoder_sense(info: ModuleInfo, decode: Callable[[bytes, str], Image], encoder: ImageEncoder) -> Sense:
+def picture_encoder_sense(info: ModuleInfo, decode: Callable[[bytes, str], Image], encoder: ImageEncoder) -> Sense:
     def prepare(data: bytes, param: str) -> Prepared:
         image = decode(data, param)
         return Prepared(image.digest, image.pixels.nbytes, partial(encoder.encode, image))
+
+    return Sense(info, prepare)
+
+
+def sound_encoder_sense(info: ModuleInfo, decode: Callable[[bytes, str], Waveform], encoder: SoundEncoder) -> Sense:
+    def prepare(data: bytes, param: str) -> Prepared:
+        sound = decode(data, param)
+        encoder.check(sound)
+        return Prepared(sound.digest, sound.samples.nbytes, partial(encoder.encode, sound), sound.duration_s)
 
     return Sense(info, prepare)
 

@@ -20,14 +20,17 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from autoglm_phone.core.errors import InvalidRequest, SetupError
 from autoglm_phone.core.ids import TokenId
-from autoglm_phone.text.piece import Piece
+from autoglm_phone.core.module import Mark
+from autoglm_phone.text.piece import PLACE_TOKEN, Piece
 from autoglm_phone.text.tokenizer import Tokenizer
 
 MAX_TEMPLATE_CHARS = 200_000
 MAX_CHARS_A_MESSAGE = 10_000  # of the template's own text
 # Whatever a template from a file raises, it is the template that is at fault.
 FAULTS = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
-PLACEHOLDERS = ("<|image|>", "<|image_pad|>")  # of GLM-4.1V, of Qwen-VL
+PICTURES = ("<|image|>", "<|image_pad|>")  # of GLM-4.1V, of Qwen-VL
+SOUNDS = ("<|pad|>", "<|audio|>", "<|audio_pad|>")  # of GLM-ASR, of Voxtral's kin, of Qwen-Omni
+CONTROL_NAME = re.compile(r"<\|[^|<>]+\|>")
 PROBE = " Aa1 <b> & \"c\" 'd' {{ e }}\n\n  好 "
 
 
@@ -44,10 +47,10 @@ class TemplateMessage:
 
 
 @dataclass(frozen=True)
-class PictureMark:
-    """What a template writes where a picture is. placeholder: the token in it that stands for the embeddings."""
+class MediaMark:
+    """What stands around a medium's embeddings, and the token that is shown in the place of each; it is never fed."""
 
-    text: str
+    mark: Mark
     placeholder: TokenId
 
 
@@ -96,6 +99,10 @@ class ChatTemplate:
         tokens: list[TokenId] = []
         plain: list[str] = []
         for piece in pieces:
+            if piece.is_place:
+                tokens += [*self._tokenizer.encode("".join(plain)), PLACE_TOKEN]
+                plain = []
+                continue
             if not piece.is_trusted:
                 plain.append(piece.text)
                 continue
@@ -112,20 +119,43 @@ class ChatTemplate:
         return self._render(["user"], [mark], {}).partition(mark)[2]
 
     @cached_property
-    def picture_mark(self) -> PictureMark:
+    def picture_mark(self) -> MediaMark:
         """Raises SetupError if the template has no place for pictures, or treats texts beside them in its own way."""
-        [mark] = _marks(1)
-        text, picture = {"type": "text", "text": mark}, {"type": "image"}
+        return self._media_mark("image", PICTURES)
+
+    @cached_property
+    def sound_mark(self) -> MediaMark:
+        """Of a template that has no place for sounds, as those of decoders that were made for text and pictures:
+        nothing around the embeddings, as llama.cpp has it beside Whisper's encoder (b11549, tools/mtmd/mtmd.cpp)."""
         try:
-            plain, listed, seen = (self._render(["user"], [said], {}) for said in (mark, [text], [picture, text]))
+            return self._media_mark("audio", SOUNDS)
+        except SetupError:
+            return self.own_mark(Mark())
+
+    def own_mark(self, mark: Mark) -> MediaMark:
+        """For embeddings that bring their mark. Raises SetupError if it names a control token that is none here."""
+        known = self._tokenizer.special_tokens
+        unknown = [name for name in CONTROL_NAME.findall(f"{mark.before} {mark.behind}") if name not in known]
+        if unknown:
+            raise SetupError(f"the decoder's vocabulary has no control token {', '.join(unknown)}")
+        return MediaMark(mark, next(iter(known.values()), TokenId(0)))
+
+    def _media_mark(self, kind: str, placeholders: Sequence[str]) -> MediaMark:
+        [mark] = _marks(1)
+        text, medium = {"type": "text", "text": mark}, {"type": kind}
+        try:
+            plain, listed, seen = (self._render(["user"], [said], {}) for said in (mark, [text], [medium, text]))
         except FAULTS as error:
-            raise SetupError(f"the chat template takes no pictures: {error}") from error
+            raise SetupError(f"the chat template takes no parts of type {kind}: {error}") from error
         before, _, behind = plain.partition(mark)
         written = seen.removeprefix(before).removesuffix(mark + behind)
-        names = [name for name in PLACEHOLDERS if name in self._tokenizer.special_tokens and written.count(name) == 1]
+        names = [name for name in placeholders if name in self._tokenizer.special_tokens and written.count(name) == 1]
         if listed != plain or seen != before + written + mark + behind or len(names) != 1:
-            raise SetupError(f"the chat template has no place for a picture that could be found: it writes {written!r}")
-        return PictureMark(written, self._tokenizer.special_tokens[names[0]])
+            raise SetupError(
+                f"the chat template has no place for a part of type {kind} that could be found: it writes {written!r}"
+            )
+        around = written.partition(names[0])
+        return MediaMark(Mark(around[0], around[2]), self._tokenizer.special_tokens[names[0]])
 
     def _render(self, roles: Sequence[str], contents: Sequence[object], switches: Mapping[str, Any]) -> str:
         messages = [{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)]

@@ -85,10 +85,22 @@ class Bundle:
 # What this version can load of what the format can say: kind, format and, where only some are known, arch.
 SERVED: dict[Modality, tuple[tuple[ModuleKind, str, str | None], ...]] = {
     "text": (("decoder", "gguf", None),),
-    "speech": (("transcriber", "ctranslate2", "whisper"),),
+    "speech": (
+        ("transcriber", "ctranslate2", "whisper"),
+        ("encoder", "gguf", "ultravox"),
+        ("encoder", "safetensors", "ultravox"),
+        ("encoder", "safetensors", "glmasr"),
+    ),
     "voice": (("speaker", "onnx", "kokoro"),),
-    "vision": (("transcriber", "onnx", "rapidocr"), ("encoder", "gguf", "glm4v")),
+    "vision": (
+        ("transcriber", "onnx", "rapidocr"),
+        ("encoder", "gguf", "glm4v"),
+        ("encoder", "safetensors", "glm4v"),
+    ),
 }
+
+
+PROJECTED = ("speech", "safetensors", "safetensors")
 
 
 def check_served(bundle: Bundle) -> None:
@@ -98,10 +110,18 @@ def check_served(bundle: Bundle) -> None:
         given = (module.kind, module.format)
         if not any(given == (kind, form) and arch in (None, module.arch) for kind, form, arch in known):
             forms = ", ".join(f"{kind} {form} {arch or ''}".strip() for kind, form, arch in known)
-            way_out = "" if modality == "text" else f"; leave it out with --no-{modality}"
+            way_out = f"; leave it out with --no-{modality}"
+            if modality == "text":
+                way_out = ": text is computed by llama.cpp; convert the checkpoint (autoglm-phone convert HF_DIR)"
             raise BundleError(
                 f"{bundle.id}: [{modality}] is {module.kind} {module.format} {module.arch}, which this version cannot "
                 f"serve, only {forms}{way_out}"
+            )
+        projector = module.projector
+        if projector is not None and (modality, module.format, projector.format) != PROJECTED:
+            raise BundleError(
+                f"{bundle.id}: [{modality}.projector] is {projector.format} behind {module.format}, which this version "
+                "cannot serve; only a speech encoder's may stand in a file of its own, both in safetensors"
             )
 
 

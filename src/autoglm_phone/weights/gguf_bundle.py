@@ -3,7 +3,7 @@
 What it is comes from the headers. The digests are those of the files as they are: they say later whether one changed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +25,13 @@ PROMPT = (
     "You are AutoGLM-Phone, a private assistant that runs on the user's own hardware. You read text and answer in "
     "text, in the user's language. You cannot see pictures, hear sounds or reach the internet; say so when asked to."
 )
-SEEING_PROMPT = (
-    "You are AutoGLM-Phone, a private assistant that runs on the user's own hardware. You read text, look at pictures "
-    "and answer in text, in the user's language. You cannot reach the internet; say so when asked to."
+SENSING_PROMPT = (
+    "You are AutoGLM-Phone, a private assistant that runs on the user's own hardware. You read text, {} and answer in "
+    "text, in the user's language. You cannot reach the internet; say so when asked to."
 )
+SENSES: Mapping[Modality, str] = {"vision": "look at pictures", "speech": "hear sounds"}
 LIMITS = "It reads and writes text. It has no eyes and no ears: name a bundle to give it some."
-SEEING_LIMITS = (
+SENSING_LIMITS = (
     "It reads and writes text and takes what its files have encoders for. Nobody has said what it cannot do."
 )
 
@@ -69,18 +70,23 @@ def bundle_of_gguf(path: Path, digest_of: DigestOf, *, mmproj: Path | None = Non
     }
     if encoders is not None:
         modules |= _encoders(encoders, digest_of)
-    sees = len(modules) > 1
+    senses = len(modules) > 1
     return Bundle(
         id=path.stem,
         title=text.word("general.name", path.stem),
         licence=text.word("general.license", "unknown"),
-        limits=SEEING_LIMITS if sees else LIMITS,
+        limits=SENSING_LIMITS if senses else LIMITS,
         folder=path.parent,
         modules=modules,
-        system_prompt=SEEING_PROMPT if sees else PROMPT,
+        system_prompt=_prompt(modules),
         sampling=SamplingParams(temperature=0.7, top_p=0.9),
         max_model_len=text.number(f"{text.arch}.context_length") or DEFAULT_WINDOW,
     )
+
+
+def _prompt(modules: Collection[Modality]) -> str:
+    senses = [does for modality, does in SENSES.items() if modality in modules]
+    return SENSING_PROMPT.format(", ".join(senses)) if senses else PROMPT
 
 
 def text_gguf_of(folder: Path) -> Path | None:

@@ -12,12 +12,14 @@ import msgspec
 from msgspec import Meta
 
 from autoglm_phone.core.ids import Digest
-from autoglm_phone.core.module import Modality, ModuleKind
+from autoglm_phone.core.module import Mark, Modality, ModuleKind
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")]
 Word = Annotated[str, Meta(min_length=1, max_length=2000)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Width = Annotated[int, Meta(ge=1, le=1 << 20)]
+
+MAX_MARK_CHARS = 200
 
 # What the format can say; what this version can load of it, bundle.py knows.
 FORMATS: dict[tuple[Modality, ModuleKind], frozenset[str]] = {
@@ -81,6 +83,7 @@ class ModuleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     widths         of an encoder required, of a decoder if the bundle has an encoder
     projector      of an encoder whose file gives another width than the decoder's
     template       of a decoder: a chat template that stands for the one in its file
+    mark           of an encoder: what it was trained to stand between, where that is not what the template writes
     licence_files  texts in the folder `licences` beside bundle.toml, or beside the catalogue's bundles
     """
 
@@ -96,6 +99,7 @@ class ModuleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     widths: Widths = Widths()
     projector: ProjectorSpec | None = None
     template: FileSpec | None = None
+    mark: Mark | None = None
     licence_files: tuple[Name, ...] = ()
 
     @property
@@ -145,6 +149,11 @@ class ModuleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     yield f"the path {part.path!r} of {where} leads out of its package"
         if self.template is not None and self.kind != "decoder":
             yield f"{where} has a template; only a decoder has one"
+        if self.mark is not None:
+            if self.kind != "encoder":
+                yield f"{where} has a mark; only an encoder has one"
+            if max(len(self.mark.before), len(self.mark.behind)) > MAX_MARK_CHARS:
+                yield f"the mark of {where} has more than {MAX_MARK_CHARS} characters on one side"
         yield from self._width_faults(where)
 
     def _width_faults(self, where: str) -> Iterable[str]:

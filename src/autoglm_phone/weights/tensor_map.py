@@ -1,14 +1,17 @@
 """The tensors of a file as a mapping from names to float32 numbers, unpacked when they are asked for.
 
-What a module is loaded from (load.py): a GGUF file of any type that dequantize.py knows, or a folder of safetensors.
+What a module is loaded from (load.py): a GGUF file of any type that dequantize.py knows, or safetensors.
 """
 
+import math
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from autoglm_phone.core.errors import BundleError
+from autoglm_phone.core.packed_form import Q8_0, PackedForm
 from autoglm_phone.weights.checkpoint import Checkpoint
 from autoglm_phone.weights.dequantize import dequantize
 from autoglm_phone.weights.gguf_tensors import GgufTensors
@@ -21,6 +24,9 @@ Floats = np.ndarray[Any, np.dtype[np.float32]]
 # The formats that safetensors files and GGUF files share, under the same names.
 PLAIN_TYPES = {type_.name: type_ for type_ in TENSOR_TYPES.values() if type_.name in ("F32", "F16", "BF16")}
 CODE_TYPES = {"I8": np.int8, "U8": np.uint8}
+
+# Of a quantised GGUF's tensors those that have fewer numbers are held in full: they are little, and norms among them.
+MIN_PACKED_NUMBERS = 1 << 20
 
 
 class GgufFloats(Mapping[str, Floats]):
@@ -45,6 +51,16 @@ class GgufFloats(Mapping[str, Floats]):
         if entry is None:
             raise BundleError(f"{self._file.path.name} has no tensor {name!r}")
         return entry.shape
+
+    def form(self, name: str) -> PackedForm | None:
+        """How a linear layer made of it is held: matrices of a quantised file in 8 bits, whatever theirs are."""
+        shape = self.shape(name)
+        is_large = math.prod(shape) >= MIN_PACKED_NUMBERS
+        return Q8_0 if self._is_quantised and is_large and math.prod(shape[1:]) % Q8_0.group == 0 else None
+
+    @cached_property
+    def _is_quantised(self) -> bool:
+        return any(entry.type.block_len > 1 for entry in self._file.entries.values())
 
 
 class CheckpointFloats(Mapping[str, Floats]):
@@ -76,6 +92,22 @@ class CheckpointFloats(Mapping[str, Floats]):
 
     def __len__(self) -> int:
         return len(self._tensors) - len(self._packed)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Without reading it; of packed weights as they are unpacked. Raises BundleError if there is none."""
+        form = self.form(name)
+        tensor = self._tensors.get(name + CODES if form is not None else name)
+        if tensor is None:
+            raise BundleError(f"the weights lack {name}")
+        if form is None:
+            return tensor.shape
+        return (*tensor.shape[:-1], *(columns * 8 // form.bits for columns in tensor.shape[-1:]))
+
+    def form(self, name: str) -> PackedForm | None:
+        """That of the file, in which a linear layer made of it is held."""
+        if name not in self._packed:
+            return None
+        return PackedForm(8 if self._tensors[name + CODES].dtype == "I8" else 4, GROUP)
 
 
 def _scales(codes_name: str) -> str:

@@ -41,7 +41,10 @@ MODULE_TENSORS = (
     _Named("d_model", "embed_tokens.weight", -1),
     _Named("d_out", "merger.down_proj.weight", 0),
     _Named("d_out", "encoder.layer_norm.weight", 0),
+    _Named("d_out", "audio_tower.norm.weight", 0),
 )
+# A speech encoder whose projector is among its own files gives what that gives.
+WHOLE_SPEECH_TENSORS = (_Named("d_out", "multi_modal_projector.linear_2.weight", 0),)
 PROJECTOR_TENSORS = (
     _Named("d_in", "linear_1.weight", -1),
     _Named("d_out", "linear_2.weight", 0),
@@ -75,7 +78,8 @@ def width_faults(modality: Modality, module: ModuleSpec, files: Sequence[Path]) 
 def _compared(where: str, declared: Widths, found: Iterable[tuple[str, int, str]]) -> Iterator[str]:
     for width, number, place in found:
         wanted = getattr(declared, width)
-        if wanted is not None and number != wanted:
+        # a projector of sounds takes several frames at once
+        if wanted is not None and (number % wanted if width == "d_in" else number != wanted):
             yield f"{where}: bundle.toml has {width} = {wanted}, and {place} has {number}"
 
 
@@ -88,12 +92,18 @@ def _found(
             for path in files:
                 yield from _gguf_widths(modality, path)
         case "safetensors":
-            named = MODULE_TENSORS if isinstance(part, ModuleSpec) else PROJECTOR_TENSORS
+            named = _named(modality, part)
             for path in files:
                 if path.suffix == ".safetensors":
                     yield from _safetensors_widths(path, named)
         case _:
             return
+
+
+def _named(modality: Modality, part: ModuleSpec | ProjectorSpec) -> Sequence[_Named]:
+    if isinstance(part, ProjectorSpec):
+        return PROJECTOR_TENSORS
+    return WHOLE_SPEECH_TENSORS if modality == "speech" and part.projector is None else MODULE_TENSORS
 
 
 def _gguf_widths(modality: Modality, path: Path) -> Iterator[tuple[str, int, str]]:

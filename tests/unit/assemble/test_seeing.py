@@ -39,6 +39,7 @@ from autoglm_phone.models.vision.encoder import VisionEncoder
 from autoglm_phone.models.vision.grid import PixelBudget
 from autoglm_phone.text.chat_template import ChatTemplate
 from autoglm_phone.text.tokenizer import Tokenizer
+from autoglm_phone.weights.encoder_files import open_encoder
 from autoglm_phone.weights.gguf_tensors import read_tensors
 
 ROOT = Path(__file__).parents[3]
@@ -96,7 +97,7 @@ def rows_of(reading: MediaReading) -> Embeddings:
 
 
 async def test_what_reaches_the_decoder_is_what_the_encoder_gives(located: Located) -> None:
-    encoder = VisionEncoder.of_gguf(read_tensors(located["vision"].files[0]), budget=PixelBudget.of_tokens(40, 28))
+    encoder = VisionEncoder.of_files(open_encoder([located["vision"].files[0]]), budget=PixelBudget.of_tokens(40, 28))
     async with started(located, image_tokens="40") as processes:
         assert processes.media is not None
         for size, grid in (((84, 140), Grid(5, 3)), ((540, 1200), Grid(9, 4))):
@@ -193,10 +194,10 @@ def test_a_decoder_that_was_converted_for_text_alone_is_refused(located: Located
 def test_encoder_weights_and_activations_are_estimated(located: Located) -> None:
     parts = {part.name: part for part in estimated(located, image_tokens="100").parts}
     numbers = sum(entry.num_elements for entry in read_tensors(located["vision"].files[0]).entries.values())
-    assert parts["encoder weights"].size_bytes == 4 * numbers
-    assert parts["encoder activations"].kind == "growing"
+    assert parts["vision encoder weights"].size_bytes == 4 * numbers
+    assert parts["vision encoder activations"].kind == "growing"
     more = {part.name: part for part in estimated(located, image_tokens="200").parts}
-    assert more["encoder activations"].size_bytes == 2 * parts["encoder activations"].size_bytes
+    assert more["vision encoder activations"].size_bytes == 2 * parts["vision encoder activations"].size_bytes
 
 
 def estimated(located: Located, **flags: str) -> MemoryEstimate:

@@ -110,5 +110,5 @@ def test_turns_go_with_their_pictures() -> None:
     ],
 )
 def test_a_template_without_a_place_for_pictures_says_so(template: str) -> None:
-    with pytest.raises(SetupError, match="picture"):
+    with pytest.raises(SetupError, match="type image"):
         _ = ChatTemplate(template, TOKENIZER).picture_mark

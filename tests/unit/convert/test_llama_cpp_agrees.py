@@ -31,7 +31,7 @@ from autoglm_phone.core.request import Request, SamplingParams
 from autoglm_phone.models.speech.log_mel import log_mel
 from autoglm_phone.models.vision.grid import PixelBudget
 from autoglm_phone.weights.checkpoint import open_checkpoint
-from autoglm_phone.weights.gguf_tensors import read_tensors
+from autoglm_phone.weights.encoder_files import open_encoder
 from autoglm_phone.weights.progress import silent
 
 torch = pytest.importorskip("torch", reason="scripts/setup.sh torch")
@@ -200,7 +200,7 @@ def test_a_picture_is_seen_as_transformers_sees_it(tmp_path: Path, folder: Path,
     text, mmproj = converted(folder, tmp_path, "f32")
     [answer] = ask(text, mmproj, [asked(prompt)])
     compare(answer, *expected)
-    embeddings = VisionEncoder.of_gguf(read_tensors(mmproj), budget=PixelBudget()).encode(pixels)
+    embeddings = VisionEncoder.of_files(open_encoder([mmproj]), budget=PixelBudget()).encode(pixels)
     assert ours(text, tokens_of(f"{BEFORE}<|begin_of_image|>"), embeddings, (height // 28, width // 28)) == expected[0]
     blind = greedy(reference, input_ids=torch.tensor([tokens_of(f"{BEFORE}{BEHIND}")]))[0]
     assert expected[0] != blind
@@ -269,9 +269,9 @@ def test_a_sound_is_heard_as_whisper_and_ultravox_hear_it(
     text, mmproj = converted(folder, tmp_path, "f32", "f32", whisper)
     [answer] = ask(text, mmproj, [asked(prompt)])
     compare(answer, *expected, tolerance=0.05)
-    file = read_tensors(mmproj)
+    file = open_encoder([mmproj])
     # all of the window, as llama.cpp has it: our server's encoder leaves the silence out
-    frames = SpeechEncoder.of_gguf(file).encode_mel(log_mel(samples, 80))
-    sound = Projector.of_gguf(file).project(frames)
+    frames = SpeechEncoder.of_files(file).encode_mel(log_mel(samples, 80))
+    sound = Projector.of_files(file, d_in=frames.shape[1]).project(frames)
     assert sound.shape == embeddings.shape
     assert ours(text, tokens_of(BEFORE), sound, None) == expected[0]

@@ -24,6 +24,7 @@ from autoglm_phone.models.vision.encoder import VisionEncoder
 from autoglm_phone.models.vision.grid import PixelBudget
 from autoglm_phone.ops.packed_linear import PackedLinear
 from autoglm_phone.weights.checkpoint import Checkpoint, open_checkpoint
+from autoglm_phone.weights.encoder_files import open_encoder
 from autoglm_phone.weights.gguf_tensors import read_tensors
 from autoglm_phone.weights.progress import silent
 from autoglm_phone.weights.tensor_map import CheckpointFloats
@@ -100,17 +101,17 @@ def test_an_encoders_file_is_both_encoders(checkpoint: Checkpoint, tmp_path: Pat
     ears = open_checkpoint(write_whisper(tmp_path / "whisper"))
     path = convert_encoders(checkpoint, tmp_path, how("f32"), Speech(ears, ears))
     assert path is not None
-    file = read_tensors(path)
+    file = open_encoder([path])
 
     def near(ours: Floats, exact: Floats) -> bool:
         return relative_error(ours, exact) < 1e-3  # convolutions are in half precision
 
     exact = VisionEncoder.of_checkpoint(CONFIG, CheckpointFloats(checkpoint), budget=BUDGET)
-    assert near(VisionEncoder.of_gguf(file, budget=BUDGET).encode(PIXELS), exact.encode(PIXELS))
+    assert near(VisionEncoder.of_files(file, budget=BUDGET).encode(PIXELS), exact.encode(PIXELS))
 
     sound = np.random.default_rng(5).normal(0, 0.1, 20_000).astype(np.float32)
     heard = SpeechEncoder.of_checkpoint(ears.config, CheckpointFloats(ears)).encode(sound)
-    frames = SpeechEncoder.of_gguf(file).encode(sound)
+    frames = SpeechEncoder.of_files(file).encode(sound)
     assert near(frames, heard)
-    projector = Projector.of_gguf(file)
+    projector = Projector.of_files(file, d_in=frames.shape[1])
     assert projector.project(frames).shape == (projector.num_tokens(len(frames)), CONFIG["text_config"]["hidden_size"])

@@ -7,7 +7,8 @@ import torch
 from gguf import GGMLQuantizationType
 from torch import nn
 
-from autoglm_phone.ops.packed_linear import Q8_0, PackedForm, PackedLinear, hold_packed
+from autoglm_phone.core.packed_form import Q8_0, PackedForm
+from autoglm_phone.ops.packed_linear import PackedLinear, hold_packed
 from autoglm_phone.weights.weight_only import GROUP, Bits, codes_of, scales_of, unpack
 
 FORMS = [Q8_0, PackedForm(8, GROUP), PackedForm(4, GROUP)]
@@ -66,10 +67,10 @@ def test_large_matrices_are_multiplied_in_runs_of_rows(form: PackedForm) -> None
     assert (halves.float() - expected).abs().max() < 0.05
 
 
-def test_small_ones_and_those_without_whole_groups_are_left_alone() -> None:
+def test_those_without_whole_groups_are_left_alone() -> None:
     inner = nn.Sequential(nn.Linear(256, 2))
     network = nn.Sequential(nn.Linear(256, 64), nn.Linear(64, 8), inner)
-    hold_packed(network, PackedForm(4, GROUP), min_numbers=1000)
+    hold_packed(network, PackedForm(4, GROUP))
     assert isinstance(network[0], PackedLinear)
     assert isinstance(network[1], nn.Linear)
-    assert isinstance(inner[0], nn.Linear)
+    assert isinstance(inner[0], PackedLinear)

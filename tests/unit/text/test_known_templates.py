@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from tiny_vocabulary import metadata, plain_message
 
-from autoglm_phone.text.chat_template import ChatTemplate
+from autoglm_phone.core.module import Mark
+from autoglm_phone.text.chat_template import ChatTemplate, MediaMark
 from autoglm_phone.text.known_templates import GLM4, known_template
 from autoglm_phone.text.tokenizer import CONTROL, USER_DEFINED, Tokenizer
 
@@ -46,7 +47,7 @@ def test_a_glm_turn_is_framed_as_in_training() -> None:
 def test_a_picture_has_its_place() -> None:
     tokenizer = glm_tokenizer()
     mark = ChatTemplate(GLM4, tokenizer).picture_mark
-    assert (mark.text, mark.placeholder) == ("".join(NAMES[-3:]), tokenizer.special_tokens["<|image|>"])
+    assert mark == MediaMark(Mark(NAMES[-3], NAMES[-1]), tokenizer.special_tokens["<|image|>"])
 
 
 def test_the_makers_template_says_the_same() -> None:

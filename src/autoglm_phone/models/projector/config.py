@@ -8,9 +8,14 @@ import msgspec
 from msgspec import Meta
 
 from autoglm_phone.core.errors import BundleError
+from autoglm_phone.weights.encoder_files import EncoderFiles
+from autoglm_phone.weights.name_map import known_prefix
 
 Size = Annotated[int, Meta(ge=1, le=2**24)]
 Kind = Literal["glm_asr", "ultravox"]
+
+# In front of the names in a checkpoint; of different ages.
+PREFIXES = ("model.multi_modal_projector.", "multi_modal_projector.")
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,31 @@ class _GlmAsr(msgspec.Struct, frozen=True):
     audio_config: _Audio = _Audio()
     text_config: _Text = _Text()
     projector_hidden_act: Literal["gelu"] = "gelu"
+
+
+def from_files(files: EncoderFiles, d_in: int) -> ProjectorConfig:
+    """d_in: as the encoder gives it. Raises BundleError that names the field, the key or the tensor."""
+    if files.is_gguf:
+        found = from_gguf(files.settings, files.tensors.shape)
+        if found.d_in != d_in:
+            raise BundleError(f"the projector takes frames of {found.d_in} numbers, and the encoder's have {d_in}")
+        return found
+    prefix = known_prefix(files.tensors, PREFIXES)
+    if f"{prefix}ln_pre.weight" not in files.tensors:
+        return from_checkpoint(files.settings)
+    return _ultravox(files.tensors.shape, prefix, d_in)
+
+
+def _ultravox(shape: Callable[[str], tuple[int, ...]], prefix: str, d_in: int) -> ProjectorConfig:
+    """From its tensors alone: whose config.json stands beside them is not settled."""
+    norm, last = shape(f"{prefix}ln_pre.weight"), shape(f"{prefix}linear_2.weight")
+    if len(norm) != 1 or len(last) != 2 or norm[0] % d_in or not norm[0]:
+        raise BundleError(
+            f"tensors {prefix}ln_pre.weight {norm} and linear_2.weight {last} are those of no projector of frames of "
+            f"{d_in} numbers"
+        )
+    stack, (d_out, d_half) = norm[0] // d_in, last
+    return ProjectorConfig("ultravox", d_in, 2 * d_half, d_out, stack)
 
 
 def from_checkpoint(config: Mapping[str, Any]) -> ProjectorConfig:

@@ -2,25 +2,26 @@
 `torch`. It knows no encoder: frames are numbers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-from autoglm_phone.models.projector.config import ProjectorConfig, from_checkpoint, from_gguf
+from autoglm_phone.models.network import FormOf, as_computed, load_network
+from autoglm_phone.models.projector.config import ProjectorConfig, from_checkpoint, from_files
 from autoglm_phone.models.projector.stacked_mlp import StackedMlp, StackedSwiGlu
-from autoglm_phone.models.projector.weight_map import checkpoint_map, gguf_map
-from autoglm_phone.weights.gguf_tensors import GgufTensors
-from autoglm_phone.weights.load import load_into
+from autoglm_phone.models.projector.weight_map import checkpoint_map, map_of_files
+from autoglm_phone.weights.encoder_files import EncoderFiles
 from autoglm_phone.weights.name_map import Floats, NameMap
-from autoglm_phone.weights.tensor_map import GgufFloats
 
 NETWORKS = {"glm_asr": StackedMlp, "ultravox": StackedSwiGlu}
 
 
 class Projector:
-    """Holds the weights in `dtype` on `device`; float32 numbers come out whatever these are."""
+    """Computes in `dtype` on `device` and holds the weights in it, or packed; float32 numbers come out."""
 
     def __init__(
         self,
@@ -30,23 +31,24 @@ class Projector:
         *,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        form_of: FormOf = as_computed,
     ) -> None:
         """tensors: of any file whose names `names` knows. Raises BundleError if they are not those of the config."""
         self.config = config
         self._dtype = dtype
         self._device = device
-        with torch.device("meta"):  # no memory yet
-            self._network = NETWORKS[config.kind](config).eval()
-        load_into(self._network, tensors, names, dtype=dtype, device=device)
+        make: Callable[[], nn.Module] = partial(NETWORKS[config.kind], config)
+        self._network = load_network(make, tensors, names, dtype=dtype, device=device, form_of=form_of)
 
     @classmethod
-    def of_gguf(
-        cls, file: GgufTensors, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    def of_files(
+        cls, files: EncoderFiles, *, d_in: int, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
     ) -> "Projector":
-        """file: an mmproj with an ultravox projector. Raises BundleError if it is another, or not whole."""
-        tensors = GgufFloats(file)
-        config = from_gguf(file.metadata, tensors.shape)
-        return cls(config, tensors, gguf_map(), dtype=dtype, device=device)
+        """d_in: as the encoder gives it. Raises BundleError if they hold no projector that is known, or not all of
+        it."""
+        config = from_files(files, d_in)
+        names, form_of = map_of_files(files, config.kind), files.tensors.form
+        return cls(config, files.tensors, names, dtype=dtype, device=device, form_of=form_of)
 
     @classmethod
     def of_checkpoint(
@@ -58,7 +60,8 @@ class Projector:
         device: torch.device | str = "cpu",
     ) -> "Projector":
         """settings: the object in config.json of GLM-ASR. Raises BundleError if it is another, or not whole."""
-        return cls(from_checkpoint(settings), tensors, checkpoint_map(tensors), dtype=dtype, device=device)
+        config = from_checkpoint(settings)
+        return cls(config, tensors, checkpoint_map(config.kind, tensors), dtype=dtype, device=device)
 
     def num_tokens(self, num_frames: int) -> int:
         """Exactly as many as `project` gives."""

@@ -1,6 +1,6 @@
 """The shape of a speech encoder, read from a checkpoint's config.json or a GGUF's metadata."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from autoglm_phone.core.errors import BundleError
+from autoglm_phone.weights.encoder_files import EncoderFiles
 
 # More layers than any model has: a hostile file must not make us build millions of them.
 Layers = Annotated[int, Meta(ge=1, le=1024)]
@@ -84,6 +85,13 @@ class _Gguf(msgspec.Struct, frozen=True, rename=lambda name: "clip.audio." + nam
     feed_forward_length: Size
 
 
+def from_files(files: EncoderFiles) -> SpeechConfig:
+    """Raises BundleError that names the field or the key."""
+    if files.is_gguf:
+        return from_gguf(files.settings, files.tensors.shape)
+    return from_checkpoint(files.settings)
+
+
 def from_checkpoint(config: Mapping[str, Any]) -> SpeechConfig:
     """config: the object in config.json. Raises BundleError that names the field."""
     match config.get("model_type"):
@@ -131,8 +139,8 @@ def _of_glm_asr(fields: object) -> SpeechConfig:
     )
 
 
-def from_gguf(metadata: Mapping[str, Any], num_positions: int) -> SpeechConfig:
-    """metadata of an mmproj file; num_positions: rows of its learned positions. Raises BundleError that names the key.
+def from_gguf(metadata: Mapping[str, Any], shape: Callable[[str], tuple[int, ...]]) -> SpeechConfig:
+    """metadata of an mmproj file; shape: that of a tensor by name. Raises BundleError that names the key.
 
     llama.cpp's `glma` is refused: it has learned positions where GLM-ASR has rotary ones.
     """
@@ -149,6 +157,6 @@ def from_gguf(metadata: Mapping[str, Any], num_positions: int) -> SpeechConfig:
         num_layers=found.block_count,
         num_heads=found.attention__head_count,
         d_ff=found.feed_forward_length,
-        max_positions=num_positions,
+        max_positions=shape("a.position_embd.weight")[0],
         rotary_size=None,
     )

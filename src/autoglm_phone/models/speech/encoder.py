@@ -4,24 +4,23 @@ extra `torch`.
 Blocking, and one sound at a time: the media process calls it off its event loop.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
+from autoglm_phone.models.network import FormOf, as_computed, load_network
 from autoglm_phone.models.speech.audio_transformer import AudioTransformer
-from autoglm_phone.models.speech.config import SpeechConfig, from_checkpoint, from_gguf
+from autoglm_phone.models.speech.config import SpeechConfig, from_checkpoint, from_files
 from autoglm_phone.models.speech.log_mel import CHUNK_SAMPLES, log_mel, num_frames
-from autoglm_phone.models.speech.weight_map import checkpoint_map, gguf_map
-from autoglm_phone.weights.gguf_tensors import GgufTensors
-from autoglm_phone.weights.load import load_into
+from autoglm_phone.models.speech.weight_map import checkpoint_map, map_of_files
+from autoglm_phone.weights.encoder_files import EncoderFiles
 from autoglm_phone.weights.name_map import Floats, NameMap
-from autoglm_phone.weights.tensor_map import GgufFloats
 
 
 class SpeechEncoder:
-    """Holds the weights in `dtype` on `device`; float32 numbers come out whatever these are.
+    """Computes in `dtype` on `device` and holds the weights in it, or packed; float32 numbers come out.
 
     A sound is heard in chunks of 30 s, the last of which is filled with silence, as the models were trained; of that
     chunk only the frames within the sound are given.
@@ -35,23 +34,24 @@ class SpeechEncoder:
         *,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        form_of: FormOf = as_computed,
     ) -> None:
         """tensors: of any file whose names `names` knows. Raises BundleError if they are not those of the config."""
         self.config = config
         self._dtype = dtype
         self._device = device
-        with torch.device("meta"):  # no memory yet
-            self._network = AudioTransformer(config).eval()
-        load_into(self._network, tensors, names, dtype=dtype, device=device)
+        self._network = load_network(
+            lambda: AudioTransformer(config), tensors, names, dtype=dtype, device=device, form_of=form_of
+        )
 
     @classmethod
-    def of_gguf(
-        cls, file: GgufTensors, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    def of_files(
+        cls, files: EncoderFiles, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
     ) -> "SpeechEncoder":
-        """file: an mmproj. Raises BundleError if it holds no Whisper encoder, or not all of it."""
-        tensors = GgufFloats(file)
-        config = from_gguf(file.metadata, tensors.shape("a.position_embd.weight")[0])
-        return cls(config, tensors, gguf_map(config.num_layers), dtype=dtype, device=device)
+        """Raises BundleError if they hold no encoder that is known, or not all of it."""
+        config = from_files(files)
+        names, form_of = map_of_files(files, config), files.tensors.form
+        return cls(config, files.tensors, names, dtype=dtype, device=device, form_of=form_of)
 
     @classmethod
     def of_checkpoint(
@@ -73,12 +73,12 @@ class SpeechEncoder:
 
     def encode(self, samples: Floats) -> Floats:
         """samples (num_samples,) at 16 kHz -> (frames, C), fifty a second."""
-        found = [np.empty((0, self.config.d_model), np.float32)]
-        for start in range(0, len(samples), CHUNK_SAMPLES):
-            chunk = samples[start : start + CHUNK_SAMPLES]
-            frames = self.encode_mel(log_mel(chunk, self.config.num_mels))
-            found.append(frames[: self.num_frames(len(chunk))])
-        return np.concatenate(found)
+        nothing = np.empty((0, self.config.d_model), np.float32)
+        return np.concatenate((nothing, *map(self.encode_chunk, chunks(samples))))
+
+    def encode_chunk(self, samples: Floats) -> Floats:
+        """The same of at most 30 s."""
+        return self.encode_mel(log_mel(samples, self.config.num_mels))[: self.num_frames(len(samples))]
 
     def encode_mel(self, mel: Floats) -> Floats:
         """mel (num_mels, frames) of one chunk, as log_mel.py makes it -> (frames / 2, C)."""
@@ -86,6 +86,11 @@ class SpeechEncoder:
             frames = self._network(torch.from_numpy(mel).to(self._device, self._dtype))
         out: Floats = frames.float().cpu().numpy()  # waits for the device: the numbers leave it here
         return out
+
+
+def chunks(samples: Floats) -> Iterator[Floats]:
+    """Of 30 s each, the last one of what is left."""
+    return (samples[start : start + CHUNK_SAMPLES] for start in range(0, len(samples), CHUNK_SAMPLES))
 
 
 def _halved(frames: int) -> int:

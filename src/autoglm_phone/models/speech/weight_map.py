@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from autoglm_phone.models.speech.config import SpeechConfig
+from autoglm_phone.weights.encoder_files import EncoderFiles
 from autoglm_phone.weights.name_map import (
     Floats,
     NameMap,
@@ -33,6 +34,10 @@ def flat(tensors: Sequence[Floats]) -> Floats:
     """llama.cpp keeps a convolution's bias as (C, 1)."""
     (tensor,) = tensors
     return tensor.reshape(-1)
+
+
+def map_of_files(files: EncoderFiles, config: SpeechConfig) -> NameMap:
+    return gguf_map(config.num_layers) if files.is_gguf else checkpoint_map(config, files.tensors)
 
 
 def checkpoint_map(config: SpeechConfig, names: Iterable[str]) -> NameMap:

@@ -13,10 +13,11 @@ import torch
 from msgspec import Meta
 
 from autoglm_phone.core.errors import BundleError
+from autoglm_phone.core.packed_form import PackedForm
 from autoglm_phone.models.text.config import DecoderConfig, from_checkpoint, from_gguf
 from autoglm_phone.models.text.glm4 import Glm4Decoder
 from autoglm_phone.models.text.weight_map import checkpoint_map, gguf_map
-from autoglm_phone.ops.packed_linear import PackedForm, hold_packed
+from autoglm_phone.ops.packed_linear import hold_packed
 from autoglm_phone.weights.gguf_tensors import GgufTensors
 from autoglm_phone.weights.load import load_into
 from autoglm_phone.weights.name_map import Floats, NameMap

@@ -1,17 +1,21 @@
 """The shape of a vision encoder, read from a checkpoint's config.json or a GGUF's metadata."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from autoglm_phone.core.errors import BundleError
+from autoglm_phone.weights.checkpoint import MAX_CONFIG_BYTES, read_json
+from autoglm_phone.weights.encoder_files import EncoderFiles
 
 # More layers than any model has: a hostile file must not make us build millions of them.
 Layers = Annotated[int, Meta(ge=1, le=1024)]
 Size = Annotated[int, Meta(ge=1, le=2**24)]
+Channel = Annotated[float, Meta(ge=0, le=1)]
 
 # The means and deviations of CLIP's training pictures, on which GLM-4.1V was trained too.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -77,6 +81,13 @@ class _Checkpoint(msgspec.Struct, frozen=True):
     hidden_act: Literal["silu"] = "silu"
 
 
+class _Preprocessor(msgspec.Struct, frozen=True):
+    """preprocessor_config.json, as far as it says more than config.json."""
+
+    image_mean: tuple[Channel, Channel, Channel] | None = None
+    image_std: tuple[Channel, Channel, Channel] | None = None
+
+
 class _Gguf(msgspec.Struct, frozen=True, rename=lambda name: "clip.vision." + name.replace("__", ".")):
     """The keys of an mmproj file; a double underscore stands for a dot."""
 
@@ -89,6 +100,20 @@ class _Gguf(msgspec.Struct, frozen=True, rename=lambda name: "clip.vision." + na
     spatial_merge_size: Size = 2
     image_mean: tuple[float, float, float] = CLIP_MEAN
     image_std: tuple[float, float, float] = CLIP_STD
+
+
+def from_files(files: EncoderFiles) -> VisionConfig:
+    """Raises BundleError that names the field or the key."""
+    if files.is_gguf:
+        return from_gguf(files.settings, files.tensors.shape)
+    config = from_checkpoint(files.settings)
+    return config if files.preprocessor is None else with_preprocessor(config, files.preprocessor)
+
+
+def with_preprocessor(config: VisionConfig, path: Path) -> VisionConfig:
+    """With the means and deviations of pixels that the processor's file has, if it says any. Raises BundleError."""
+    found = read_json(path, _Preprocessor, MAX_CONFIG_BYTES)
+    return replace(config, mean=found.image_mean or config.mean, std=found.image_std or config.std)
 
 
 def from_checkpoint(config: Mapping[str, Any]) -> VisionConfig:

@@ -10,21 +10,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autoglm_phone.models.vision.config import VisionConfig, from_checkpoint, from_gguf
-from autoglm_phone.models.vision.encoder_memory import MIN_PACKED_NUMBERS
+from autoglm_phone.models.network import FormOf, as_computed, load_network
+from autoglm_phone.models.vision.config import VisionConfig, from_checkpoint, from_files
 from autoglm_phone.models.vision.grid import PatchGrid, PixelBudget, fit
 from autoglm_phone.models.vision.preprocess import to_patches
 from autoglm_phone.models.vision.vit import VisionTransformer
-from autoglm_phone.models.vision.weight_map import checkpoint_map, gguf_map
-from autoglm_phone.ops.packed_linear import Q8_0, hold_packed
-from autoglm_phone.weights.gguf_tensors import GgufTensors
-from autoglm_phone.weights.load import load_into
+from autoglm_phone.models.vision.weight_map import checkpoint_map, map_of_files
+from autoglm_phone.weights.encoder_files import EncoderFiles
 from autoglm_phone.weights.name_map import Floats, NameMap
-from autoglm_phone.weights.tensor_map import GgufFloats
 
 
 class VisionEncoder:
-    """Computes in `dtype` on `device` and holds the weights in it, or in 8 bits; float32 numbers come out."""
+    """Computes in `dtype` on `device` and holds the weights in it, or packed; float32 numbers come out."""
 
     def __init__(
         self,
@@ -35,35 +32,31 @@ class VisionEncoder:
         budget: PixelBudget,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
-        in_8_bits: bool = False,
+        form_of: FormOf = as_computed,
     ) -> None:
         """tensors: of any file whose names `names` knows. Raises BundleError if they are not those of the config."""
         self.config = config
         self.budget = budget
         self._dtype = dtype
         self._device = device
-        with torch.device("meta"):  # no memory yet
-            self._network = VisionTransformer(config).eval()
-        if in_8_bits:
-            hold_packed(self._network, Q8_0, min_numbers=MIN_PACKED_NUMBERS)
-        load_into(self._network, tensors, names, dtype=dtype, device=device)
+        self._network = load_network(
+            lambda: VisionTransformer(config), tensors, names, dtype=dtype, device=device, form_of=form_of
+        )
 
     @classmethod
-    def of_gguf(
+    def of_files(
         cls,
-        file: GgufTensors,
+        files: EncoderFiles,
         *,
         budget: PixelBudget,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
-        in_8_bits: bool = False,
     ) -> "VisionEncoder":
-        """file: an mmproj. Raises BundleError if it holds no GLM-4.1V encoder, or not all of it."""
-        tensors = GgufFloats(file)
-        config = from_gguf(file.metadata, tensors.shape)
-        return cls(
-            config, tensors, gguf_map(config.num_layers), budget=budget, dtype=dtype, device=device, in_8_bits=in_8_bits
-        )
+        """Raises BundleError if they hold no GLM-4.1V encoder, or not all of it."""
+        config = from_files(files)
+        names = map_of_files(files, config.num_layers)
+        form_of = files.tensors.form
+        return cls(config, files.tensors, names, budget=budget, dtype=dtype, device=device, form_of=form_of)
 
     @classmethod
     def of_checkpoint(
@@ -74,12 +67,11 @@ class VisionEncoder:
         budget: PixelBudget,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
-        in_8_bits: bool = False,
     ) -> "VisionEncoder":
         """settings: the object in config.json. Raises BundleError if the encoder is not there, or not all of it."""
         config = from_checkpoint(settings)
         names = checkpoint_map(config.num_layers, tensors)
-        return cls(config, tensors, names, budget=budget, dtype=dtype, device=device, in_8_bits=in_8_bits)
+        return cls(config, tensors, names, budget=budget, dtype=dtype, device=device)
 
     def grid(self, width: int, height: int) -> PatchGrid:
         """How a picture of this size will be seen. Raises InvalidRequest if it is too narrow."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from autoglm_phone.weights.encoder_files import EncoderFiles
 from autoglm_phone.weights.name_map import Floats, NameMap, joined_rows, known_prefix, per_layer, rule, same_suffixes
 
 # Checkpoints saved before transformers 4.52 lack the first `model.`.
@@ -31,6 +32,10 @@ def rows_of_patches(tensors: Sequence[Floats]) -> Floats:
 
 def _flat(tensor: Floats) -> Floats:
     return tensor.reshape(len(tensor), -1)
+
+
+def map_of_files(files: EncoderFiles, num_layers: int) -> NameMap:
+    return gguf_map(num_layers) if files.is_gguf else checkpoint_map(num_layers, files.tensors)
 
 
 def checkpoint_map(num_layers: int, names: Iterable[str]) -> NameMap:

@@ -15,7 +15,7 @@ from autoglm_phone.core.errors import BundleError
 from autoglm_phone.models.projector.projector import Projector
 from autoglm_phone.models.speech.encoder import SpeechEncoder
 from autoglm_phone.models.speech.log_mel import CHUNK_SAMPLES
-from autoglm_phone.weights.gguf_tensors import read_tensors
+from autoglm_phone.weights.encoder_files import open_encoder
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -73,7 +73,7 @@ def normed(x: Floats, weight: Floats) -> Floats:
 
 
 def test_ultravox_is_its_formula_and_fills_the_last_stack(tmp_path: Path) -> None:
-    projector = Projector.of_gguf(read_tensors(mmproj(tmp_path / "mmproj.gguf", 3)))
+    projector = Projector.of_files(open_encoder([mmproj(tmp_path / "mmproj.gguf", 3)]), d_in=8)
     frames = random(8, 8)  # three frames each: the last stack lacks one
     stacked = np.concatenate((frames, np.zeros((1, 8), np.float32))).reshape(3, 24)
     norm_pre, up, norm_mid, down = WEIGHTS.values()
@@ -86,7 +86,7 @@ def test_ultravox_is_its_formula_and_fills_the_last_stack(tmp_path: Path) -> Non
 @pytest.mark.parametrize("stack", [5, 0])
 def test_a_stack_that_does_not_fit_is_refused(tmp_path: Path, stack: int) -> None:
     with pytest.raises(BundleError, match="stack_factor"):
-        Projector.of_gguf(read_tensors(mmproj(tmp_path / "mmproj.gguf", stack)))
+        Projector.of_files(open_encoder([mmproj(tmp_path / "mmproj.gguf", stack)]), d_in=8)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from autoglm_phone.core.errors import BundleError
 from autoglm_phone.models.speech.config import from_gguf
 from autoglm_phone.models.speech.encoder import SpeechEncoder
 from autoglm_phone.models.speech.log_mel import CHUNK_SAMPLES, log_mel
-from autoglm_phone.weights.gguf_tensors import read_tensors
+from autoglm_phone.weights.encoder_files import open_encoder
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 REFERENCES: dict[str, tuple[dict[str, Any], Callable[[], Any], Callable[[Any], Any]]] = {
@@ -92,14 +92,14 @@ def mmproj(path: Path, kind: str = "ultravox") -> Path:
 
 
 def test_an_mmproj_file_gives_the_same(encoder: SpeechEncoder, tmp_path: Path) -> None:
-    read = SpeechEncoder.of_gguf(read_tensors(mmproj(tmp_path / "mmproj.gguf")))
+    read = SpeechEncoder.of_files(open_encoder([mmproj(tmp_path / "mmproj.gguf")]))
     assert read.config == encoder.config
     assert np.array_equal(read.encode(noise(9000)), encoder.encode(noise(9000)))
 
 
 def test_the_other_variant_of_glm_asr_is_refused() -> None:
     with pytest.raises(BundleError, match="'glma'; only 'ultravox'"):
-        from_gguf({"clip.audio.projector_type": "glma"}, 1500)
+        from_gguf({"clip.audio.projector_type": "glma"}, lambda name: (1500, 1))
 
 
 @pytest.mark.parametrize("name", ["layers.1.fc1.bias", "embed_positions.weight", "layers.0.self_attn.k_proj.weight"])

@@ -18,7 +18,7 @@ from transformers.models.glm4v.image_processing_pil_glm4v import Glm4vImageProce
 from autoglm_phone.core.errors import BundleError
 from autoglm_phone.models.vision.encoder import VisionEncoder
 from autoglm_phone.models.vision.grid import PixelBudget
-from autoglm_phone.weights.gguf_tensors import read_tensors
+from autoglm_phone.weights.encoder_files import open_encoder
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -104,8 +104,8 @@ def mmproj(path: Path) -> Path:
 
 
 def test_an_mmproj_file_gives_the_same(encoder: VisionEncoder, tmp_path: Path) -> None:
-    file = read_tensors(mmproj(tmp_path / "mmproj.gguf"))
-    from_file = VisionEncoder.of_gguf(file, budget=BUDGET)
+    file = open_encoder([mmproj(tmp_path / "mmproj.gguf")])
+    from_file = VisionEncoder.of_files(file, budget=BUDGET)
     assert replace(from_file.config, norm_eps=1e-5) == encoder.config  # the file has it in single precision
     pixels = picture(140, 84)
     assert relative_error(from_file.encode(pixels), encoder.encode(pixels)) < 1e-6
