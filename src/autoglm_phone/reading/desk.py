@@ -5,7 +5,7 @@ No thread, no socket, no clock: the worker calls one method per event, always fr
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from autoglm_phone.reading.messages import (
     HeardAll,
     HeardWindow,
     JobId,
+    Lane,
     MediaModality,
     ReadJob,
     Refused,
@@ -53,10 +54,10 @@ class Hands(Protocol):
     def prepare(self, job: ReadJob) -> None:
         """Decode; `Desk.prepared` is called with the outcome."""
 
-    def read(self, modality: MediaModality, prepared: Prepared, hearing: HearingOptions | None) -> None:
+    def read(self, lane: Lane, prepared: Prepared, hearing: HearingOptions | None) -> None:
         """Run the module; `Desk.heard` is called with each window of a transcript, `Desk.read` with the outcome."""
 
-    def stop(self, modality: MediaModality) -> None:
+    def stop(self, lane: Lane) -> None:
         """End the transcript that is being made before its next window."""
 
 
@@ -84,9 +85,23 @@ class _Reading:
     def key(self) -> _Key:
         return (self.modality, self.prepared.digest, self.hearing)
 
+    @property
+    def is_draft(self) -> bool:
+        return self.hearing is not None and self.hearing.is_draft
+
+    @property
+    def lane(self) -> Lane:
+        """A draft that waited for a transcript would come when somebody has said more already."""
+        return "drafts" if self.is_draft else self.modality
+
+
+def reading_lanes(modalities: Iterable[MediaModality]) -> tuple[Lane, ...]:
+    """Those that read, where these modules are loaded."""
+    return (*modalities, "drafts") if "speech" in modalities else tuple(modalities)
+
 
 class Desk:
-    """At most one medium is decoded and one per modality is read at any time; the rest waits in order of arrival.
+    """At most one medium is decoded and one in each lane is read at any time; the rest waits in order of arrival.
 
     Decoding pauses while decoded media of more than max_waiting_bytes wait to be read. A job whose answer is in the
     cache is answered without waiting for anybody's reading.
@@ -103,8 +118,8 @@ class Desk:
         self._to_prepare: deque[_Job] = deque()
         self._preparing: _Job | None = None
         self._readings: dict[_Key, _Reading] = {}  # those that may be joined: waiting or being read
-        self._to_read: dict[MediaModality, deque[_Reading]] = {modality: deque() for modality in modules}
-        self._reading: dict[MediaModality, _Reading] = {}
+        self._to_read: dict[Lane, deque[_Reading]] = {lane: deque() for lane in reading_lanes(modules)}
+        self._reading: dict[Lane, _Reading] = {}
 
     def take(self, job: ReadJob, file_digest: Digest) -> None:
         """A new job has come."""
@@ -127,10 +142,10 @@ class Desk:
             for reading in [one for one in queue if not self._is_wanted(one)]:
                 queue.remove(reading)
                 del self._readings[reading.key]
-        for modality, reading in self._reading.items():
+        for lane, reading in self._reading.items():
             if reading.hearing is not None and not self._is_wanted(reading) and self._may_be_joined(reading):
                 del self._readings[reading.key]
-                self._hands.stop(modality)
+                self._hands.stop(lane)
         self._advance()
 
     def prepared(self, outcome: Prepared | Exception, seconds: float) -> None:
@@ -145,27 +160,25 @@ class Desk:
             self._queue_reading(job, outcome)
         self._advance()
 
-    def heard(self, modality: MediaModality, heard: Heard) -> None:
+    def heard(self, lane: Lane, heard: Heard) -> None:
         """A module has gone on by a window."""
-        reading = self._reading[modality]
+        reading = self._reading[lane]
         reading.heard.append(heard)
         for waiter in reading.waiters:
             self._tell_heard(waiter.job.id, heard)
 
-    def read(
-        self, modality: MediaModality, outcome: Reading | Embeddings | Transcript | Exception | None, seconds: float
-    ) -> None:
+    def read(self, lane: Lane, outcome: Reading | Embeddings | Transcript | Exception | None, seconds: float) -> None:
         """A module has finished. None: it was stopped."""
-        reading = self._reading.pop(modality)
+        reading = self._reading.pop(lane)
         if self._may_be_joined(reading):
             del self._readings[reading.key]
-        self._hands.send(WorkEnded(modality))
+        self._hands.send(WorkEnded(lane))
         if isinstance(outcome, Exception):
             for waiter in reading.waiters:
                 self._refuse(waiter, outcome)
         elif outcome is not None:
             entry = CachedReading(outcome, reading.prepared.digest)
-            self._cache.put(reading.prepared.digest, self._modules[modality], entry, reading.hearing)
+            self._keep(reading.prepared.digest, reading.modality, entry, reading.hearing)
             first, *joined = reading.waiters
             self._finish(_Job(first.job, first.file_digest, first.seconds + seconds), entry, was_cached=False)
             for waiter in joined:
@@ -194,18 +207,18 @@ class Desk:
         new = _Reading(modality, prepared, hearing)
         reading = self._readings.setdefault(new.key, new)
         if reading is new:
-            self._to_read[modality].append(reading)
+            self._to_read[reading.lane].append(reading)
         reading.waiters.append(job)
         for heard in reading.heard:
             self._tell_heard(job.job.id, heard)
 
     def _advance(self) -> None:
         """Give every idle lane its next piece of work."""
-        for modality, queue in self._to_read.items():
-            if queue and modality not in self._reading:
-                reading = self._reading[modality] = queue.popleft()
-                self._hands.send(WorkBegan(modality, reading.waiters[0].job.param, reading.prepared.duration_s))
-                self._hands.read(modality, reading.prepared, reading.hearing)
+        for lane, queue in self._to_read.items():
+            if queue and lane not in self._reading:
+                reading = self._reading[lane] = queue.popleft()
+                self._hands.send(WorkBegan(lane, reading.waiters[0].job.param, reading.prepared.duration_s))
+                self._hands.read(lane, reading.prepared, reading.hearing)
         if self._to_prepare and self._preparing is None and self._waiting_bytes <= self._max_waiting_bytes:
             self._preparing = self._to_prepare.popleft()
             self._hands.send(WorkBegan("decoding", self._preparing.job.param))
@@ -223,8 +236,14 @@ class Desk:
         return self._readings.get(reading.key) is reading
 
     def _finish(self, job: _Job, entry: CachedReading, *, was_cached: bool) -> None:
-        self._cache.put(job.file_digest, self._modules[job.job.modality], entry, job.job.hearing)
+        self._keep(job.file_digest, job.job.modality, entry, job.job.hearing)
         self._answer(job, entry, was_cached=was_cached)
+
+    def _keep(
+        self, source: Digest, modality: MediaModality, entry: CachedReading, hearing: HearingOptions | None
+    ) -> None:
+        if hearing is None or not hearing.is_draft:  # nobody asks for a draft again
+            self._cache.put(source, self._modules[modality], entry, hearing)
 
     def _repeat(self, job_id: JobId, entry: CachedReading) -> None:
         """The windows of a transcript that was made before."""

@@ -18,8 +18,8 @@ LiveId = NewType("LiveId", int)
 
 MediaModality = Literal["vision", "speech"]
 
-Lane = Literal["decoding", "vision", "speech"]
-"""The three threads that work; each does one thing at a time."""
+Lane = Literal["decoding", "vision", "speech", "drafts"]
+"""The threads that work; each does one thing at a time."""
 
 
 class ReadJob(msgspec.Struct, frozen=True, tag=True):

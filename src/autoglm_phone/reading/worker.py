@@ -1,4 +1,4 @@
-"""The threads inside the media process: one receives, one decodes, one per modality reads, one listens, one decides.
+"""The threads inside the media process: one receives, one decodes, one a lane reads, one listens, one decides.
 
 They talk by queues; only the desk, on the calling thread, owns state.
 """
@@ -27,10 +27,11 @@ from autoglm_phone.core.module import (
 from autoglm_phone.core.transcript import Heard, HearingOptions, Listener, Transcript
 from autoglm_phone.ipc.child import ChildSocket
 from autoglm_phone.reading.cache import ReadingCache
-from autoglm_phone.reading.desk import Desk, Prepared
+from autoglm_phone.reading.desk import Desk, Prepared, reading_lanes
 from autoglm_phone.reading.live_sounds import Detector, LiveSounds
 from autoglm_phone.reading.messages import (
     FromMedia,
+    Lane,
     LiveClosed,
     LiveSamples,
     MediaModality,
@@ -45,7 +46,7 @@ _T = TypeVar("_T")
 
 
 class Ear(SpeechReader, Listener, Protocol):
-    """Both ways to hear a sound: as a reading for the prompt, and as a transcript."""
+    """Both ways to hear a sound: as a reading for the prompt, and as a transcript. A draft is heard beside another."""
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,13 @@ class _Threads:
         self._senses = senses
         self._inbox = inbox
         self._decoding: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._reading: dict[MediaModality, SimpleQueue[Callable[[], None]]] = {one: SimpleQueue() for one in senses}
-        self._stops: dict[MediaModality, threading.Event] = {}
+        self._reading: dict[Lane, SimpleQueue[Callable[[], None]]] = {
+            lane: SimpleQueue() for lane in reading_lanes(senses)
+        }
+        self._stops: dict[Lane, threading.Event] = {}
         _start("decode", partial(_work, self._decoding))
-        for modality, queue in self._reading.items():
-            _start(f"read {modality}", partial(_work, queue))
+        for lane, queue in self._reading.items():
+            _start(f"read {lane}", partial(_work, queue))
 
     def send(self, message: FromMedia) -> None:
         self._child.send(encode(message))
@@ -145,18 +148,18 @@ class _Threads:
         work = partial(self._senses[job.modality].prepare, job.data, job.param)
         self._decoding.put(partial(self._report, work, self.desk.prepared))
 
-    def read(self, modality: MediaModality, prepared: Prepared, hearing: HearingOptions | None) -> None:
-        stop = self._stops[modality] = threading.Event()
+    def read(self, lane: Lane, prepared: Prepared, hearing: HearingOptions | None) -> None:
+        stop = self._stops[lane] = threading.Event()
         work: Callable[[], Reading | Embeddings | Transcript | None] = prepared.read
         if hearing is not None:
-            work = partial(self._hear, modality, prepared, hearing, stop)
-        self._reading[modality].put(partial(self._report, work, partial(self.desk.read, modality)))
+            work = partial(self._hear, lane, prepared, hearing, stop)
+        self._reading[lane].put(partial(self._report, work, partial(self.desk.read, lane)))
 
-    def stop(self, modality: MediaModality) -> None:
-        self._stops[modality].set()
+    def stop(self, lane: Lane) -> None:
+        self._stops[lane].set()
 
     def _hear(
-        self, modality: MediaModality, prepared: Prepared, hearing: HearingOptions, stop: threading.Event
+        self, lane: Lane, prepared: Prepared, hearing: HearingOptions, stop: threading.Event
     ) -> Transcript | None:
         """None: stopped before the end."""
         assert prepared.hear is not None
@@ -164,7 +167,7 @@ class _Threads:
         for one in prepared.hear(hearing):
             if one.segments:
                 heard.append(one)
-                self._inbox.put(partial(self.desk.heard, modality, one))
+                self._inbox.put(partial(self.desk.heard, lane, one))
             if stop.is_set():
                 return None
         return Transcript(prepared.duration_s, tuple(heard))

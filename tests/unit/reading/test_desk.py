@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -17,6 +18,7 @@ from autoglm_phone.reading.messages import (
     HeardAll,
     HeardWindow,
     JobId,
+    Lane,
     MediaModality,
     ReadJob,
     Refused,
@@ -24,7 +26,7 @@ from autoglm_phone.reading.messages import (
 )
 
 MODULES: dict[MediaModality, Digest] = {"vision": Digest("e" * 64), "speech": Digest("a" * 64)}
-PLAIN, ENGLISH = HearingOptions(), HearingOptions(language="en")
+PLAIN, ENGLISH, DRAFT = HearingOptions(), HearingOptions(language="en"), HearingOptions(is_draft=True)
 
 
 def window(text: str) -> Heard:
@@ -35,6 +37,12 @@ def no_windows(options: HearingOptions) -> Iterator[Heard]:
     raise AssertionError("the hands only write down what they are bidden")
 
 
+@dataclass
+class Hearing:
+    heard: list[Heard] = field(default_factory=list)
+    is_stopped: bool = False
+
+
 class Bench:
     """A desk whose hands only write down what they were bidden; the test says when work ends."""
 
@@ -43,10 +51,8 @@ class Bench:
         self.windows: list[tuple[int, str]] = []
         self.began: list[WorkBegan] = []
         self.preparing: list[ReadJob] = []
-        self.reading: list[tuple[MediaModality, Prepared]] = []
-        self.hearing: HearingOptions | None = None
-        self.heard: list[Heard] = []  # of the transcript that is being made
-        self.is_stopped = False
+        self.reading: list[tuple[Lane, Prepared]] = []
+        self.hearing: dict[Lane, Hearing] = {}  # the transcripts that are being made
         self.desk = Desk(MODULES, ReadingCache(cache_bytes), self, max_waiting_bytes=max_waiting_bytes)
 
     def send(self, message: FromMedia) -> None:
@@ -60,16 +66,14 @@ class Bench:
     def prepare(self, job: ReadJob) -> None:
         self.preparing.append(job)
 
-    def read(self, modality: MediaModality, prepared: Prepared, hearing: HearingOptions | None) -> None:
-        self.reading.append((modality, prepared))
-        if modality == "speech":
-            self.hearing, self.heard, self.is_stopped = hearing, [], False
+    def read(self, lane: Lane, prepared: Prepared, hearing: HearingOptions | None) -> None:
+        self.reading.append((lane, prepared))
+        if hearing is not None:
+            self.hearing[lane] = Hearing()
 
-    def stop(self, modality: MediaModality) -> None:
-        assert modality == "speech"
-        assert self.hearing is not None
-        assert not self.is_stopped
-        self.is_stopped = True
+    def stop(self, lane: Lane) -> None:
+        assert not self.hearing[lane].is_stopped
+        self.hearing[lane].is_stopped = True
 
     def take(
         self,
@@ -94,17 +98,17 @@ class Bench:
         prepared = Prepared(Digest(f"medium {medium}"), 100, lambda: Reading(medium, ""), 1.5, no_windows)
         self.desk.prepared(error or prepared, 0.25)
 
-    def end_reading(self, modality: MediaModality = "vision", error: Exception | None = None) -> None:
-        (prepared,) = [one for lane, one in self.reading if lane == modality]
-        self.reading.remove((modality, prepared))
+    def end_reading(self, lane: Lane = "vision", error: Exception | None = None) -> None:
+        (prepared,) = [one for other, one in self.reading if other == lane]
+        self.reading.remove((lane, prepared))
         outcome: Reading | Embeddings | Transcript | None = prepared.read()
-        if modality == "speech" and self.hearing is not None:
-            outcome = None if self.is_stopped else Transcript(1.5, tuple(self.heard))
-        self.desk.read(modality, error or outcome, 3.0)
+        if (hearing := self.hearing.pop(lane, None)) is not None:
+            outcome = None if hearing.is_stopped else Transcript(1.5, tuple(hearing.heard))
+        self.desk.read(lane, error or outcome, 3.0)
 
-    def end_window(self, text: str) -> None:
-        self.heard.append(window(text))
-        self.desk.heard("speech", window(text))
+    def end_window(self, text: str, lane: Lane = "speech") -> None:
+        self.hearing[lane].heard.append(window(text))
+        self.desk.heard(lane, window(text))
 
     @property
     def texts(self) -> dict[int, str]:
@@ -285,7 +289,7 @@ def test_other_options_and_a_reading_of_the_same_sound_are_work_of_their_own() -
     bench.take(3, "talk", "speech")
     bench.end_preparing()
     for text in ("plain", "english", "reading"):
-        if bench.hearing is not None:
+        if "speech" in bench.hearing:
             bench.end_window(text)
         bench.end_reading("speech")
     assert bench.windows == [(1, "plain"), (2, "english")]
@@ -297,7 +301,7 @@ def test_transcript_that_nobody_waits_for_any_more_is_stopped_and_not_kept() -> 
     bench.listen(1, "talk")
     bench.end_window("one")
     bench.desk.cancel(JobId(1))
-    assert bench.is_stopped
+    assert bench.hearing["speech"].is_stopped
     bench.listen(2, "talk")  # does not join what was told to stop
     bench.end_window("two")
     bench.end_reading("speech")
@@ -313,7 +317,7 @@ def test_transcript_goes_on_for_the_second_listener() -> None:
     bench.listen(1, "talk", file="a")
     bench.listen(2, "talk", file="b")
     bench.desk.cancel(JobId(1))
-    assert not bench.is_stopped
+    assert not bench.hearing["speech"].is_stopped
     bench.end_window("one")
     bench.end_reading("speech")
     assert bench.windows == [(2, "one")]
@@ -324,10 +328,23 @@ def test_transcript_that_ended_before_it_could_be_stopped_is_kept() -> None:
     bench.listen(1, "talk")
     bench.end_window("one")
     bench.desk.cancel(JobId(1))
-    bench.is_stopped = False
+    bench.hearing["speech"].is_stopped = False
     bench.end_reading("speech")
     bench.take(2, "talk", "speech", hearing=PLAIN)
     assert bench.windows[1:] == [(2, "one")]
+
+
+def test_a_draft_waits_for_no_transcript_and_is_not_kept() -> None:
+    bench = Bench()
+    bench.listen(1, "talk")
+    for number in (2, 3):
+        bench.listen(number, "word", DRAFT)
+        bench.end_window("wo", "drafts")
+        bench.end_reading("drafts")
+    bench.end_window("one")
+    bench.end_reading("speech")
+    assert bench.windows == [(2, "wo"), (3, "wo"), (1, "one")]
+    assert [answer.was_cached for answer in bench.answers if isinstance(answer, HeardAll)] == [False, False, False]
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -344,19 +361,16 @@ class AnyOrder(RuleBasedStateMachine):
         self.bench.take(self.num_jobs, medium, modality, file=medium + file)
         self.num_jobs += 1
 
-    @rule(medium=st.sampled_from("ab"), hearing=st.sampled_from([PLAIN, ENGLISH]), file=st.sampled_from("12"))
+    @rule(medium=st.sampled_from("ab"), hearing=st.sampled_from([PLAIN, ENGLISH, DRAFT]), file=st.sampled_from("12"))
     def listen(self, medium: str, hearing: HearingOptions, file: str) -> None:
         self.bench.take(self.num_jobs, medium, "speech", file=medium + file, hearing=hearing)
         self.num_jobs += 1
 
-    @precondition(lambda self: self.hears)
-    @rule()
-    def end_window(self) -> None:
-        self.bench.end_window(str(len(self.bench.heard)))
-
-    @property
-    def hears(self) -> bool:
-        return self.bench.hearing is not None and any(modality == "speech" for modality, _ in self.bench.reading)
+    @precondition(lambda self: self.bench.hearing)
+    @rule(data=st.data())
+    def end_window(self, data: st.DataObject) -> None:
+        lane = data.draw(st.sampled_from(sorted(self.bench.hearing)))
+        self.bench.end_window(str(len(self.bench.hearing[lane].heard)), lane)
 
     @precondition(lambda self: self.num_jobs > 0)
     @rule(data=st.data())
@@ -380,7 +394,7 @@ class AnyOrder(RuleBasedStateMachine):
     def desk_is_consistent(self) -> None:
         self.bench.desk.check_invariants()
         assert len(self.bench.preparing) <= 1
-        assert len({modality for modality, _ in self.bench.reading}) == len(self.bench.reading)
+        assert len({lane for lane, _ in self.bench.reading}) == len(self.bench.reading)
 
     def teardown(self) -> None:
         while self.bench.preparing or self.bench.reading:

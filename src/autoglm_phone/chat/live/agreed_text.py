@@ -5,16 +5,21 @@ Source: the LocalAgreement-2 policy, Macháček et al. 2023 (arXiv 2307.14743), 
 
 
 class AgreedText:
-    """`push` gives what has become certain since the last call; the pieces, joined, are `text`."""
+    """`push` gives what has become certain since the last call; the pieces, joined, are `text`.
+
+    num_agreed: how many characters the last two hearings begin with alike, whatever was given out before.
+    """
 
     def __init__(self) -> None:
         self.text = ""
+        self.num_agreed = 0
         self._last = ""
 
     def push(self, heard: str) -> str:
         """heard: the whole sound so far. Where it contradicts what was given out, nothing is added."""
         last, self._last = self._last, heard
         common = _whole_words(_common_prefix(last, heard), heard, last)
+        self.num_agreed = len(common)
         if not common.startswith(self.text):
             return ""
         added = common[len(self.text) :]

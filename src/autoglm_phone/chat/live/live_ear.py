@@ -5,17 +5,11 @@ again and again as a draft; behind a pause it is heard with care, before it is c
 """
 
 import asyncio
-import logging
-import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import assert_never
 
-import numpy as np
-from numpy.typing import NDArray
-
-from autoglm_phone.chat.live.agreed_text import AgreedText
+from autoglm_phone.chat.live.drafts import Drafts, Hear, Samples
 from autoglm_phone.chat.live.sound_tape import SoundTape
 from autoglm_phone.chat.live.turn_detector import (
     TurnDetector,
@@ -29,19 +23,10 @@ from autoglm_phone.chat.live.turn_detector import (
 from autoglm_phone.core.errors import AutoGLMError, InvalidRequest, MediaTooLarge
 from autoglm_phone.core.live import FRAME_SAMPLES, LIVE_RATE, LiveDoor, LiveVoice
 
-_log = logging.getLogger(__name__)
-
-# From the beginning of one draft to that of the next; a draft of a few seconds takes half of it.
-_DRAFT_EVERY_S = 0.6
 # Kept before a turn besides its prefix: what the detector takes to be sure.
 _SPARE_SAMPLES = 8 * FRAME_SAMPLES
 # At most so much goes to the detector at once, so that its answers come in time.
 _PUSH_SAMPLES = 32 * FRAME_SAMPLES
-
-Samples = NDArray[np.int16]
-
-Hear = Callable[[Samples, bool], Awaitable[str]]
-"""The words of samples at LIVE_RATE; the second says whether a draft will do. Raises AutoGLMError."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +78,13 @@ Tell = Callable[[EarEvent], Awaitable[None]]
 class _Turn:
     id: str
     start: int
-    agreed: AgreedText = field(default_factory=AgreedText)
-    drafts: asyncio.Task[None] | None = None
+    drafts: Drafts
     hearing: asyncio.Task[str] | None = None
 
     def stop(self) -> None:
-        for task in (self.drafts, self.hearing):
-            if task is not None:
-                task.cancel()
+        self.drafts.stop()
+        if self.hearing is not None:
+            self.hearing.cancel()
 
 
 class LiveEar:
@@ -142,7 +126,7 @@ class LiveEar:
         if self._tape.end == self._tape.start:
             raise InvalidRequest("the input audio buffer is empty; append audio before it is committed")
         if self._turn is None:
-            self._turn = _Turn(self._new_id(), self._tape.start)
+            self._turn = self._new_turn(self._tape.start)
         if self._detector is not None and self._rules is not None:
             self._detector = TurnDetector(self._rules, self._detector.position)
         return await self._end_turn(self._turn, self._tape.end, by_voice=False)
@@ -168,8 +152,8 @@ class LiveEar:
                 f"the input audio buffer may hold {self._max_s:g} s; commit it, or clear it, before more is appended"
             )
         if self._turn is None:
-            self._turn = _Turn(self._new_id(), self._tape.end)
-            self._start_drafts(self._turn)
+            self._turn = self._new_turn(self._tape.end)
+            self._run_drafts(self._turn)
         self._tape.append(samples)
 
     async def _listen(self, samples: Samples, rules: TurnRules) -> None:
@@ -194,17 +178,17 @@ class LiveEar:
         turn = self._turn
         match event:
             case TurnStarted(start):
-                turn = self._turn = _Turn(self._new_id(), start)
+                turn = self._turn = self._new_turn(start)
                 await self._tell(SpeechBegan(turn.id, start / LIVE_RATE))
-                self._start_drafts(turn)
+                self._run_drafts(turn)
             case TurnPaused() if turn is not None:
-                if turn.drafts is not None:
-                    turn.drafts.cancel()
+                turn.drafts.pause()
                 turn.hearing = self._start_hearing(turn, self._tape.end)
             case TurnResumed() if turn is not None:
-                turn.stop()
-                turn.hearing = None
-                self._start_drafts(turn)
+                if turn.hearing is not None:
+                    turn.hearing.cancel()
+                    turn.hearing = None
+                self._run_drafts(turn)
             case TurnEnded(end) if turn is not None:
                 await self._end_turn(turn, end, by_voice=True)
             case TurnPaused() | TurnResumed() | TurnEnded():
@@ -214,8 +198,7 @@ class LiveEar:
 
     async def _end_turn(self, turn: _Turn, end: int, *, by_voice: bool) -> str:
         self._turn = None
-        if turn.drafts is not None:
-            turn.drafts.cancel()
+        turn.drafts.stop()
         if turn.hearing is None or not by_voice:
             turn.hearing = self._start_hearing(turn, end)
         duration_s = (end - turn.start) / LIVE_RATE
@@ -226,9 +209,20 @@ class LiveEar:
         ending.add_done_callback(self._ending.discard)
         return turn.id
 
+    def _new_turn(self, start: int) -> _Turn:
+        turn_id = self._new_id()
+
+        async def tell(certain: str, text: str) -> None:
+            await self._tell(Overheard(turn_id, certain, text))
+
+        return _Turn(turn_id, start, Drafts(self._tape, start, self._hear, tell))
+
     def _start_hearing(self, turn: _Turn, end: int) -> asyncio.Task[str]:
         async def hear(samples: Samples) -> str:
-            return await self._hear(samples, False)
+            heard = await self._hear(samples, None)
+            if self._has_drafts and turn is self._turn:  # he has paused, and may go on
+                await turn.drafts.settle(heard, end)
+            return "".join(one.text for one in heard).strip()
 
         hearing = asyncio.create_task(hear(self._tape.cut(turn.start, end)))
         hearing.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may want it any more
@@ -240,24 +234,13 @@ class LiveEar:
         except AutoGLMError as error:
             await self._tell(Misheard(turn.id, error))
         else:
-            await self._tell(Understood(turn.id, text, turn.agreed.finish(text), duration_s))
+            await self._tell(Understood(turn.id, text, turn.drafts.finish(text), duration_s))
         finally:
             hearing.cancel()
 
-    def _start_drafts(self, turn: _Turn) -> None:
+    def _run_drafts(self, turn: _Turn) -> None:
         if self._has_drafts:
-            turn.drafts = asyncio.create_task(self._draft(turn))
-
-    async def _draft(self, turn: _Turn) -> None:
-        """The turn's own words are heard in the end, whatever becomes of its drafts."""
-        with suppress(AutoGLMError):
-            while True:
-                started = time.monotonic()
-                samples = self._tape.cut(turn.start, self._tape.end)
-                text = await self._hear(samples, True) if len(samples) >= _SPARE_SAMPLES else ""
-                if text:
-                    await self._tell(Overheard(turn.id, turn.agreed.push(text), text))
-                await asyncio.sleep(max(0.0, _DRAFT_EVERY_S - (time.monotonic() - started)))
+            turn.drafts.run()
 
     def _close_voice(self) -> None:
         if self._voice is not None:

@@ -58,8 +58,12 @@ class _Pass:
     num_frames: int
 
 
+# A draft is heard beside a sound that is heard with care. They share the weights; a second worker takes its own sums.
+_WORKERS = 2
+
+
 class Transcriber:
-    """A SpeechReader and a Listener. Not thread-safe. threads are those of one reading."""
+    """A SpeechReader and a Listener, for _WORKERS threads at once. threads are those of one hearing."""
 
     arch = ARCH
     version = VERSION
@@ -71,7 +75,12 @@ class Transcriber:
         if missing := [file.name for file in self.files if not file.is_file()]:
             raise BundleError(f"{folder} holds no whisper model: {', '.join(missing)} missing; fetch the bundle again")
         self._whisper = WhisperModel(
-            str(folder), device="cpu", compute_type="int8", cpu_threads=threads, num_workers=1, local_files_only=True
+            str(folder),
+            device="cpu",
+            compute_type="int8",
+            cpu_threads=threads,
+            num_workers=_WORKERS,
+            local_files_only=True,
         )
         # No sound is heard here to warm up: the first takes 0.08 s longer than the second with or without it.
         return_free_memory()
@@ -86,6 +95,8 @@ class Transcriber:
     def hear(self, sound: Waveform, options: HearingOptions) -> Iterator[Heard]:
         """sound must be at SAMPLE_RATE. The first window with speech in it settles the language of the others.
 
+        Before a window is heard a second time comes a Heard of nothing: who does not want it any more, stops there.
+
         Raises InvalidRequest for a language that this model does not know.
         """
         assert sound.sample_rate == SAMPLE_RATE
@@ -94,22 +105,22 @@ class Transcriber:
             language = options.language
             for window in speech_windows(sound.samples):
                 options = replace(options, language=language)
-                heard = self._hear(window, options, prompt)
+                window_s = _short_window_s(window)
+                one = self._listen(window.samples, window_s, options, prompt)
+                if one.hearing.is_doubtful and window_s < _FULL_WINDOW_S and not options.is_draft:
+                    yield _nothing(options, prompt)
+                    one = self._listen(window.samples, _FULL_WINDOW_S, options, prompt)
+                heard = self._heard(window, one, options, prompt)
                 if heard.segments:
                     language = heard.language
                 yield heard
         finally:
             return_free_memory()
 
-    def _hear(self, window: SpeechWindow, options: HearingOptions, prompt: list[int]) -> Heard:
-        seconds = len(window.samples) / SAMPLE_RATE
-        short_s = min(_FULL_WINDOW_S, max(_MIN_WINDOW_S, seconds + _TRAILING_SILENCE_S))
-        one = self._listen(window.samples, short_s, options, prompt)
-        if one.hearing.is_doubtful and short_s < _FULL_WINDOW_S and not options.is_draft:
-            one = self._listen(window.samples, _FULL_WINDOW_S, options, prompt)
+    def _heard(self, window: SpeechWindow, one: _Pass, options: HearingOptions, prompt: list[int]) -> Heard:
         hearing = one.hearing
         if not hearing.is_speech:
-            return Heard(options.language or "", (), len(prompt))
+            return _nothing(options, prompt)
         written = text_language(options.task, hearing.language)
         if not options.with_times:
             return Heard(hearing.language, (whole_segment(window, hearing, written),), len(prompt))
@@ -168,6 +179,14 @@ class Transcriber:
         first_control = tokenizer.token_to_id("<|endoftext|>")
         tokens = tokenizer.encode(f" {options.prompt.strip()}", add_special_tokens=False).ids
         return [token for token in tokens if token < first_control][-_MAX_PROMPT_TOKENS:]
+
+
+def _short_window_s(window: SpeechWindow) -> float:
+    return min(_FULL_WINDOW_S, max(_MIN_WINDOW_S, len(window.samples) / SAMPLE_RATE + _TRAILING_SILENCE_S))
+
+
+def _nothing(options: HearingOptions, prompt: list[int]) -> Heard:
+    return Heard(options.language or "", (), len(prompt))
 
 
 def _search(options: HearingOptions) -> dict[str, float]:

@@ -4,14 +4,15 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, Literal, assert_never
 
+from autoglm_phone.chat.live.drafts import DraftWish, Samples
 from autoglm_phone.chat.live.live_ear import (
     EarEvent,
     LiveEar,
     Misheard,
     Overheard,
-    Samples,
     SpeechBegan,
     SpeechOver,
     Understood,
@@ -149,16 +150,19 @@ class RealtimeSession:
         ear = self._the_ear()
         await ear.append(self._resampler.push(samples_of(audio, param="audio")))
 
-    async def _hear(self, samples: Samples, is_draft: bool) -> str:
+    async def _hear(self, samples: Samples, draft: DraftWish | None) -> tuple[Heard, ...]:
         """The ear's Hear."""
         transcriptions = self._services.transcriptions
         if transcriptions is None:
             raise UnsupportedModality("this server takes no sounds: its speech module is not loaded", param=BUFFER)
         wanted = self._session.audio.input.transcription
         prompt = (wanted.prompt or "").strip() if wanted is not None else ""
-        options = HearingOptions(language=self._session.language, prompt=prompt, is_draft=is_draft)
+        options = HearingOptions(language=self._session.language, prompt=prompt)
+        if draft is not None:
+            language = options.language or draft.language
+            options = replace(options, language=language, with_times=draft.with_times, is_draft=True)
         async with aclosing(transcriptions.stream(wav_bytes(samples, LIVE_RATE), options, param=BUFFER)) as parts:
-            return "".join([part.text async for part in parts if isinstance(part, Heard)]).strip()
+            return tuple([part async for part in parts if isinstance(part, Heard)])
 
     async def _tell(self, event: EarEvent) -> None:
         """The ear's Tell."""
@@ -278,7 +282,7 @@ class RealtimeSession:
         place = {"item_id": entry.id, "content_index": index}
         kind = "conversation.item.input_audio_transcription"
         try:
-            text = await self._hear(samples, False)
+            text = "".join(one.text for one in await self._hear(samples, None)).strip()
         except AutoGLMError as error:
             await self._say(f"{kind}.failed", **place, error=error_fields(error))
         else:

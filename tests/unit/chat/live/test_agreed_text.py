@@ -33,6 +33,8 @@ def test_what_was_given_out_is_never_taken_back() -> None:
     agreed.push("Open the door")
     assert agreed.push("Open the door") == "Open the door"
     assert agreed.push("Close it") == ""
+    assert agreed.push("Close it now") == ""
+    assert agreed.num_agreed == len("Close it")
     assert agreed.finish("Close it now") == ""
     assert agreed.text == "Open the door"
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from autoglm_phone.chat.live.drafts import DraftWish, Samples
 from autoglm_phone.chat.live.live_ear import (
     EarEvent,
     LiveEar,
     Misheard,
     Overheard,
-    Samples,
     SpeechBegan,
     SpeechOver,
     Understood,
@@ -20,6 +20,7 @@ from autoglm_phone.chat.live.live_ear import (
 from autoglm_phone.chat.live.turn_detector import TurnRules
 from autoglm_phone.core.errors import EngineError, InvalidRequest, MediaTooLarge, WorkerDied
 from autoglm_phone.core.live import FRAME_SAMPLES, LIVE_RATE
+from autoglm_phone.core.transcript import Heard, Segment
 
 
 @dataclass
@@ -38,27 +39,33 @@ class Voice:
 
 @dataclass
 class House:
-    """gate: hearing waits for it. heard: how many samples, and whether a draft would do."""
+    """gate, draft_gate: hearing waits for it. heard: how many samples, and whether a draft would do."""
 
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    draft_gate: asyncio.Event = field(default_factory=asyncio.Event)
     heard: list[tuple[int, bool]] = field(default_factory=list)
     events: list[EarEvent] = field(default_factory=list)
     voices: list[Voice] = field(default_factory=list)
     fails: bool = False
+    is_mute: bool = False
 
     def __post_init__(self) -> None:
         self.gate.set()
+        self.draft_gate.set()
 
     def live_voice(self) -> Voice:
         self.voices.append(Voice())
         return self.voices[-1]
 
-    async def hear(self, samples: Samples, is_draft: bool) -> str:
-        self.heard.append((len(samples), is_draft))
-        await self.gate.wait()
+    async def hear(self, samples: Samples, draft: DraftWish | None) -> tuple[Heard, ...]:
+        self.heard.append((len(samples), draft is not None))
+        await (self.gate if draft is None else self.draft_gate).wait()
         if self.fails:
             raise EngineError("deaf")
-        return f"{len(samples) // 1000} thousand"
+        if self.is_mute:
+            return ()
+        text = f" {len(samples) // 1000} thousand"
+        return (Heard("en", (Segment(text, 0.0, 1.0, (), 0.0, 0.0, -0.1, 0.0, 1.0),)),)
 
     async def tell(self, event: EarEvent) -> None:
         self.events.append(event)
@@ -129,6 +136,58 @@ def test_drafts_are_told_while_somebody_speaks_and_not_behind_the_end() -> None:
 
     house = run(test, TurnRules(), drafts=True)
     assert {is_draft for _, is_draft in house.heard} == {True, False}
+
+
+def test_what_is_heard_in_a_pause_stands_for_a_draft_and_for_older_ones() -> None:
+    async def test(house: House, ear: LiveEar) -> None:
+        house.draft_gate.clear()
+        await ear.append(voice(20))
+        async with asyncio.timeout(10):
+            while not house.heard:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        await ear.append(silence(8))
+        assert isinstance((await house.until(Overheard))[-1], Overheard)
+        house.draft_gate.set()
+        await ear.append(np.concatenate([voice(20), silence(20)]))
+        await house.until(Understood)
+
+    house = run(test, TurnRules(), drafts=True)
+    assert house.heard[0] == (20 * FRAME_SAMPLES, True)
+    assert [event.text for event in house.events if isinstance(event, Overheard)] == ["14 thousand"]
+
+
+def test_what_was_heard_already_is_not_heard_again_and_a_draft_that_fails_ends_no_others() -> None:
+    async def test(house: House, ear: LiveEar) -> None:
+        house.fails = True
+        await ear.append(voice(20))
+        async with asyncio.timeout(10):
+            while not house.heard:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            house.fails = False
+            await house.until(Overheard)
+            await asyncio.sleep(0.7)  # more than from one draft to the next
+        assert [event.text for event in house.events if isinstance(event, Overheard)] == ["10 thousand"]
+        await ear.append(voice(1))
+        async with asyncio.timeout(10):
+            while len(house.events) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+    house = run(test, None, drafts=True)
+    assert len(house.heard) == len(house.events) + 1 == 3
+
+
+def test_a_draft_that_hears_nothing_takes_nothing_back() -> None:
+    async def test(house: House, ear: LiveEar) -> None:
+        await ear.append(voice(20))
+        await house.until(Overheard)
+        house.is_mute = True
+        await ear.append(np.concatenate([voice(10), silence(6)]))  # a pause, which tells at once what it hears
+        async with asyncio.timeout(10):
+            while len(house.events) < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+    house = run(test, TurnRules(), drafts=True)
+    assert [event.text for event in house.events if isinstance(event, Overheard)] == ["10 thousand", "10 thousand"]
 
 
 def test_the_caller_ends_a_turn_where_there_are_no_rules() -> None:
