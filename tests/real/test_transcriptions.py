@@ -6,6 +6,7 @@ import re
 import threading
 import wave
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from running_server import RunningServer
 
 from autoglm_phone.core.media import Waveform
-from autoglm_phone.core.transcript import HearingOptions, Word
+from autoglm_phone.core.transcript import Heard, HearingOptions, Word
 from autoglm_phone.media.audio import SAMPLE_RATE, decode_sound
 from autoglm_phone.media.limits import MediaLimits
 from autoglm_phone.models.speech.transcriber import Transcriber
@@ -230,6 +231,21 @@ def test_transcripts_of_several_clients_at_once(client: openai.OpenAI, jfk: byte
 @pytest.fixture(scope="module")
 def transcriber(whisper_folder: Path) -> Transcriber:
     return Transcriber(whisper_folder)
+
+
+def test_drafts_beside_it_change_nothing_of_what_is_heard_with_care(transcriber: Transcriber, jfk: bytes) -> None:
+    samples = samples_of(jfk)
+
+    def hear(num_s: int, options: HearingOptions) -> list[Heard]:
+        return list(transcriber.hear(Waveform(samples[: num_s * SAMPLE_RATE], SAMPLE_RATE), options))
+
+    alone = hear(11, HearingOptions())
+    draft = hear(3, HearingOptions(is_draft=True))
+    with ThreadPoolExecutor(2) as pool:
+        care = pool.submit(hear, 11, HearingOptions())
+        drafts = [pool.submit(hear, 3, HearingOptions(is_draft=True)) for _ in range(3)]
+        assert care.result() == alone
+        assert [one.result() for one in drafts] == [draft] * 3
 
 
 @pytest.fixture(scope="module")
