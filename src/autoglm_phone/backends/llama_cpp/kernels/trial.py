@@ -26,8 +26,9 @@ from autoglm_phone.core.prompt import Prompt
 from autoglm_phone.core.request import Request, SamplingParams
 
 MODULE = "autoglm_phone.backends.llama_cpp.kernels.trial"
-TIMEOUT_S = 600
-PROMPT, STREAMS, ROUNDS, STEPS = 128, 8, 3, 12
+TIMEOUT_S = 1800  # of a 9B on the wheel's kernels and two cores: 200
+PROMPT, STREAMS, STEPS = 128, 8, 12
+ROUNDS, ENOUGH_S = 3, 8.0  # a rate is the median of three rounds, or of as many as were begun in this time
 BEHIND, CHUNK = 1024, 40  # a chunk of a long prompt: most of its time is attention
 
 # What kernels may differ by. The wheel's own logits move by 0.33 (0.5B) and 0.52 (1.5B) with the width of a batch.
@@ -90,7 +91,10 @@ def main() -> None:
     backend = LlamaCppBackend(config, library)
     _start(backend)
     tokens = _tokens(backend.vocab_size)
-    np.save(file, np.stack(list(_logits(backend, tokens))))
+    logits = [*_logits_of_prompts(backend, tokens), *_logits_of_streams(backend, tokens)]
+    _fill(backend, tokens)
+    logits += _logits_behind(backend, tokens)
+    np.save(file, np.stack(logits))
     sys.stdout.buffer.write(msgspec.json.encode(_speed(backend, tokens)))
     backend.close()
 
@@ -101,28 +105,39 @@ def _tokens(vocab_size: int) -> tuple[TokenId, ...]:
     return tuple(TokenId(int(token)) for token in drawn)
 
 
-def _logits(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> Iterator[NDArray[np.float32]]:
-    """Behind prompts of several lengths (products of many inputs, and of those left over), then of streams together.
+def _logits_of_prompts(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> Iterator[NDArray[np.float32]]:
+    """Behind prompts of several lengths: products of many inputs, and of those left over.
 
     Not behind a single token: a few activations of a first token are so large that one scale for 256 of them, as the
     wheel has it, rounds the others away (docs/adr/0007).
     """
     for length in (2, 3, 5, 16, 61, PROMPT):
-        _empty(backend)
+        backend.trim(SlotId(0), 0)
         backend.step(StepPlan((_item(0, 0, tokens[:length], is_output=True),)))
         yield backend.logits(length - 1).copy()
+
+
+def _logits_of_streams(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> Iterator[NDArray[np.float32]]:
+    """Of several streams in one step, each behind tokens of its own."""
+    length = 20
+    _empty(backend)
+    for slot in range(STREAMS):
+        backend.step(StepPlan((_item(slot, 0, tokens[slot : slot + length]),)))
     for width in (1, 4, 7, STREAMS):
-        _empty(backend)
-        for slot in range(width):
-            backend.step(StepPlan((_item(slot, 0, tokens[slot : slot + 20]),)))
-        backend.step(StepPlan(tuple(_item(slot, 20, (tokens[slot + 20],), is_output=True) for slot in range(width))))
+        for slot in range(STREAMS):
+            backend.trim(SlotId(slot), length)
+        backend.step(
+            StepPlan(tuple(_item(slot, length, (tokens[slot + length],), is_output=True) for slot in range(width)))
+        )
         yield from (backend.logits(index).copy() for index in range(width))
-    _fill(backend, tokens)
-    for length in (CHUNK, 7):  # attention in tiles, and without
+
+
+def _logits_behind(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> Iterator[NDArray[np.float32]]:
+    """Of a chunk behind the long prompt, with attention in tiles and without."""
+    for length in (CHUNK, 7):
         backend.trim(SlotId(0), BEHIND)
         backend.step(StepPlan((_item(0, BEHIND, tokens[BEHIND : BEHIND + length], is_output=True),)))
         yield backend.logits(length - 1).copy()
-    _empty(backend)
 
 
 def _fill(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> None:
@@ -133,6 +148,8 @@ def _fill(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> None:
 
 
 def _speed(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> Speed:
+    """With the long prompt in slot 0, as the logits behind it leave it."""
+
     def prefill() -> int:
         backend.step(StepPlan((_item(0, 0, tokens[:PROMPT]),)))
         return PROMPT
@@ -151,18 +168,15 @@ def _speed(backend: LlamaCppBackend, tokens: tuple[TokenId, ...]) -> Speed:
         backend.step(StepPlan((_item(0, BEHIND, tokens[BEHIND : BEHIND + CHUNK]),)))
         return CHUNK
 
-    def empty() -> None:
-        _empty(backend)
-
-    fast, one, eight = (_median_rate(empty, work) for work in (prefill, decode(1), decode(STREAMS)))
-    _fill(backend, tokens)
     behind = _median_rate(lambda: backend.trim(SlotId(0), BEHIND), prefill_behind)
+    fast, one, eight = (_median_rate(lambda: _empty(backend), work) for work in (prefill, decode(1), decode(STREAMS)))
     return Speed(fast, behind, one, eight)
 
 
 def _median_rate(before: Callable[[], None], work: Callable[[], int]) -> float:
-    rates = []
-    for _ in range(ROUNDS):
+    rates: list[float] = []
+    begin_s = time.perf_counter()
+    while len(rates) < ROUNDS and time.perf_counter() - begin_s < ENOUGH_S:
         before()
         start_s = time.perf_counter()
         num_tokens = work()
