@@ -31,7 +31,7 @@ model_in_folder() {
 
 model=${AUTOGLM_MODEL:-}
 config=${AUTOGLM_CONFIG:-}
-only_asks=no
+only_asks=
 previous=
 for argument; do
     case $previous in
@@ -41,7 +41,8 @@ for argument; do
     case $argument in
     --model=*) model=${argument#--model=} ;;
     --config=*) config=${argument#--config=} ;;
-    --help | --version) only_asks=yes ;;
+    --help) only_asks=help ;;
+    --version) only_asks=version ;;
     esac
     previous=$argument
 done
@@ -54,7 +55,12 @@ if [ -z "$model" ] && [ -n "${AUTOGLM_HOME:-}" ]; then
 fi
 
 sh "$ROOT/scripts/setup.sh" venv requirements.lock
-if [ "$only_asks" = no ]; then
+case $only_asks in
+version) set -- --version ;; # of the program, not of one of its commands
+help) set -- serve --help ;;
+*)
     sh "$ROOT/scripts/setup.sh" bundle "${model:-autoglm-phone-nano}"
-fi
-exec "${AUTOGLM_VENV:-$ROOT/.venv}/bin/autoglm-phone" serve "$@"
+    set -- serve "$@"
+    ;;
+esac
+exec "${AUTOGLM_VENV:-$ROOT/.venv}/bin/autoglm-phone" "$@"

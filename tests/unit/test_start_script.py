@@ -93,5 +93,6 @@ def test_it_finds_its_folder_through_a_link(installed: Path, tmp_path: Path) -> 
     assert start(link).stdout.splitlines()[-1] == "server serve model="
 
 
-def test_asking_for_help_fetches_no_model(installed: Path) -> None:
+def test_asking_for_help_or_the_version_fetches_no_model(installed: Path) -> None:
     assert said(installed, "--help") == ["server serve --help model="]
+    assert said(installed, "--version") == ["server --version model="]
