@@ -4,7 +4,7 @@
 #   setup.sh venv LOCK     the virtual environment, with what LOCK pins and this package
 #   setup.sh bundle ID     the files of a bundle of the catalogue, in the user's cache folder
 #   setup.sh torch         PyTorch, for the tests of the modules that need it
-#   setup.sh chromium      a Chromium for the tests of the page, where apt-get can be used
+#   setup.sh chromium      a Chromium for the tests of the page, with Chinese letters, where apt-get can be used
 #   setup.sh debootstrap   debootstrap for the tests of the container, likewise
 #
 # AUTOGLM_VENV: where the virtual environment is (default: .venv beside the repository's files).
@@ -140,6 +140,13 @@ get_chromium() {
         get_from_apt chromium "the tests of the page will be skipped"
 }
 
+# 1.6 MB. fontconfig, which comes with Chromium, tells whether there are any.
+get_chinese_letters() {
+    command -v fc-list >/dev/null || return 0
+    [ -n "$(fc-list :lang=zh family)" ] ||
+        get_from_apt fonts-wqy-microhei "Chinese is drawn as boxes in the pictures that the tests take of the page"
+}
+
 get_debootstrap() {
     command -v debootstrap >/dev/null ||
         get_from_apt debootstrap "the container's steps will be tried in a virtual environment alone"
@@ -149,7 +156,10 @@ case ${1-} in
 venv) make_venv "${2:-requirements.lock}" ;;
 bundle) put_together "${2:-autoglm-phone-nano}" ;;
 torch) get_torch ;;
-chromium) get_chromium ;;
+chromium)
+    get_chromium
+    get_chinese_letters
+    ;;
 debootstrap) get_debootstrap ;;
 *) fail "say what to set up: venv LOCK, bundle ID, torch, chromium or debootstrap" ;;
 esac

@@ -12,7 +12,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, FilePayload, Locator, Page, sync_playwright
 
-CHROMIUM = os.environ.get("AUTOGLM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = os.environ.get("AUTOGLM_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -34,19 +35,28 @@ needs_chromium = [
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*flags: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
         yield browser
         browser.close()
 
 
+def microphone(file: Path, *, loops: bool = False) -> str:
+    """The flag that makes a microphone of a wave file, which begins anew whenever the microphone is turned on."""
+    return f"--use-file-for-fake-audio-capture={file}{'' if loops else '%noloop'}"
+
+
 @contextmanager
 def opened(
-    browser: Browser, address: str, path: str = "/", *, locale: str = "en-GB", **context: object
+    browser: Browser, address: str, path: str = "/", *, locale: str = "en-GB", script: str = "", **context: object
 ) -> Iterator[Page]:
-    """The page; at the end nothing may have been refused by the policy or thrown, and nothing loaded from elsewhere."""
+    """The page; at the end nothing may have been refused by the policy or thrown, and nothing loaded from elsewhere.
+
+    script: runs before those of the page.
+    """
     with browser.new_context(locale=locale, **context) as tab:  # type: ignore[arg-type]  # playwright's own keywords
+        tab.add_init_script(script)
         page = tab.new_page()
         page.set_default_timeout(15_000)
         complaints: list[str] = []

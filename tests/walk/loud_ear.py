@@ -68,8 +68,9 @@ class LoudEar:
 
 @dataclass
 class Hum:
-    """Hums 10 ms for each character."""
+    """Hums for each character, 10 ms unless told otherwise."""
 
+    ms: int = 10
     spoken: list[tuple[str, SpeakingOptions]] = field(default_factory=list)
 
     @property
@@ -79,4 +80,4 @@ class Hum:
     async def speak(self, text: str, options: SpeakingOptions) -> AsyncGenerator[bytes, None]:
         self.spoken.append((text, options))
         for _ in text:
-            yield np.full(VOICE_RATE // 100, 1000, "<i2").tobytes()
+            yield np.full(VOICE_RATE * self.ms // 1000, 1000, "<i2").tobytes()

@@ -48,6 +48,7 @@ UNREADABLE = b"not a picture"
 
 
 DECODER = ModuleInfo("text", "decoder", "fake", "1", Digest("00"), ("fake",), 0)
+EAR = ModuleInfo("speech", "transcriber", "fake", "3", Digest("02"), ("fake",), 80 << 20, "hears words")
 EYE = ModuleInfo("vision", "transcriber", "fake", "2", Digest("01"), ("fake",), 90 << 20, "sees words")
 
 

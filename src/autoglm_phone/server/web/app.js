@@ -11,7 +11,7 @@ import { Readings } from "./readings.js";
 import { ServerState } from "./server-state.js";
 import * as settings from "./settings.js";
 import { Sidebar } from "./sidebar.js";
-import { startTalk } from "./talk.js";
+import { Talk } from "./talk.js";
 import { applyLanguage, otherLanguage, say, startLanguage } from "./words.js";
 
 function showError(text) {
@@ -40,9 +40,12 @@ const chat = new Chat({
   onChange: showChange,
   onUnkept: (error) => showError(say("unkept", error.message)),
 });
-const server = new ServerState(settings.key, (error) => {
-  showError(error === null ? "" : error.status === 401 ? say("keyNeeded") : say("failed", error.message));
-  if (error?.status === 401) settings.openSettings(true);
+const server = new ServerState(settings.key, {
+  onError: (error) => {
+    showError(error === null ? "" : error.status === 401 ? say("keyNeeded") : say("failed", error.message));
+    settings.askForKey(error?.status === 401);
+  },
+  onModel: () => talk.setAvailable(server.canHear),
 });
 const attachments = new Attachments({
   urls,
@@ -50,6 +53,15 @@ const attachments = new Attachments({
   onError: showError,
 });
 const capture = new Capture({ onPicture: (file) => attachments.add([file]), onError: showError });
+const talk = new Talk({
+  key: settings.key,
+  isSpoken: settings.isSpoken,
+  isBusy: () => chat.isRunning,
+  onTurn: sendSpoken,
+  onInterrupt: () => chat.stop(),
+  onError: showError,
+});
+chat.onAnswer((piece) => talk.hear(piece));
 const sidebar = new Sidebar({
   library,
   current: () => chat.conversation.id,
@@ -92,9 +104,8 @@ function read(file) {
 
 /** What was spoken is asked like what was written. */
 async function sendSpoken(text) {
-  showPrompt("");
   await chat.quiet();
-  await chat.send(text, attachments.takeAll());
+  await chat.send(text, attachments.takeAll(), { isSpoken: true });
 }
 
 function showPrompt(text) {
@@ -126,21 +137,12 @@ $("language").addEventListener("click", () => {
   applyLanguage(otherLanguage());
   server.show();
   attachments.show();
+  talk.show();
   if (!chat.isRunning) view.show(chat.conversation);
   sidebar.show();
 });
 addEventListener("pagehide", () => capture.stop());
 
-chat.onAnswer(
-  startTalk({
-    place: $("voice"),
-    key: settings.key,
-    onDraft: showPrompt,
-    onTurn: sendSpoken,
-    onInterrupt: () => chat.stop(),
-    onError: (message) => showError(say("failed", message)),
-  }),
-);
 settings.startSettings({ onKey: () => server.check() });
 await reopen();
 server.show();

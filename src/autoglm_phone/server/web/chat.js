@@ -34,7 +34,7 @@ export class Chat {
     return this.#running !== null;
   }
 
-  /** listener({text, isDone}) hears every piece of an answer. */
+  /** listener({text, isDone, isSpoken, isStopped}) hears every piece of an answer. */
   onAnswer(listener) {
     this.#listeners.push(listener);
   }
@@ -50,7 +50,7 @@ export class Chat {
   }
 
   /** Asks. Resolves to the whole answer's text. Nothing happens while another answer is under way. */
-  async send(text, files = []) {
+  async send(text, files = [], { isSpoken = false } = {}) {
     if (this.isRunning || (text === "" && files.length === 0)) return "";
     const { conversation } = this;
     for (const file of files) {
@@ -60,7 +60,7 @@ export class Chat {
     const shown = files.map(({ id, kind, name }) => ({ id, kind, name }));
     const node = addNode(conversation, conversation.leaf, { role: "user", text, files: shown });
     this.#view.add(node);
-    return this.#answer(node, files);
+    return this.#answer(node, files, isSpoken);
   }
 
   /** Another answer to the same question. */
@@ -105,13 +105,13 @@ export class Chat {
     this.#onChange();
   }
 
-  #answer(question, files = []) {
-    this.#answering = this.#stream(question, files);
+  #answer(question, files = [], isSpoken = false) {
+    this.#answering = this.#stream(question, files, isSpoken);
     return this.#answering;
   }
 
   /** files: those that are new with the question. Never rejects: what goes wrong stands in the answer. */
-  async #stream(question, files) {
+  async #stream(question, files, isSpoken) {
     const { conversation } = this;
     const controller = (this.#running = new AbortController());
     const path = asked(pathOf(conversation, question.id));
@@ -127,15 +127,16 @@ export class Chat {
         node.text += piece.content ?? "";
         node.thought += piece.reasoning ?? "";
         view.grow(node);
-        if (piece.content) this.#tell({ text: piece.content, isDone: false });
+        if (piece.content) this.#tell({ text: piece.content, isDone: false, isSpoken, isStopped: false });
       }
     } catch (error) {
       if (!controller.signal.aborted) node.failure = error.message;
     }
-    node.note = { ...clock.note(), isStopped: controller.signal.aborted };
+    const isStopped = controller.signal.aborted;
+    node.note = { ...clock.note(), isStopped };
     this.#running = null;
     view.finish(node);
-    this.#tell({ text: "", isDone: true });
+    this.#tell({ text: "", isDone: true, isSpoken, isStopped });
     conversation.changed = Date.now();
     await this.#keep(conversation);
     return node.text;

@@ -167,7 +167,7 @@ function markedScreen({ name, points }, { url, reading, name: file }) {
 function noteText({ isStopped, tokens, seconds, rate, first, cached, prompt, dropped }) {
   const notes = isStopped ? [say("stopped")] : [];
   if (tokens !== null) notes.push(say("tokens", tokens, seconds.toFixed(1)));
-  if (rate !== null) notes.push(say("rate", rate.toFixed(1)));
+  if (rate !== null) notes.push(say("rate", rate.toFixed(rate < 100 ? 1 : 0)));
   if (first !== null) notes.push(say("firstToken", first.toFixed(2)));
   if (cached > 0) notes.push(say("cached", cached, prompt));
   if (dropped > 0) notes.push(say("dropped", dropped));

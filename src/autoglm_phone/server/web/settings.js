@@ -10,6 +10,7 @@ const NUMBERS = {
   "max-tokens": "max_tokens",
   seed: "seed",
 };
+const CHECKS = { thinking: false, spoken: true };
 const KEPT = [...Object.keys(NUMBERS), "system"];
 
 /** onKey: the key was changed. */
@@ -18,8 +19,10 @@ export function startSettings({ onKey }) {
     $(id).value = localStorage.getItem(`settings.${id}`) ?? "";
     $(id).addEventListener("input", () => localStorage.setItem(`settings.${id}`, $(id).value));
   }
-  $("thinking").checked = localStorage.getItem("settings.thinking") === "true";
-  $("thinking").addEventListener("change", () => localStorage.setItem("settings.thinking", String($("thinking").checked)));
+  for (const [id, isUsual] of Object.entries(CHECKS)) {
+    $(id).checked = (localStorage.getItem(`settings.${id}`) ?? String(isUsual)) === "true";
+    $(id).addEventListener("change", () => localStorage.setItem(`settings.${id}`, String($(id).checked)));
+  }
   $("theme").value = document.documentElement.dataset.theme;
   $("theme").addEventListener("change", ({ target }) => {
     document.documentElement.dataset.theme = target.value;
@@ -38,7 +41,18 @@ export function openSettings(isOpen) {
   $("settings-button").setAttribute("aria-expanded", String(isOpen));
 }
 
+let isAsked = false;
+
+/** Opens the settings at the key; what was opened for it is closed once it is there. */
+export function askForKey(isNeeded) {
+  if (isNeeded || isAsked) openSettings(isNeeded);
+  if (isNeeded) $("api-key").focus();
+  isAsked = isNeeded;
+}
+
 export const key = () => $("api-key").value.trim();
+
+export const isSpoken = () => $("spoken").checked;
 
 export const system = () => $("system").value.trim();
 

@@ -116,7 +116,7 @@ function showError(error) {
   $("error").hidden = error === null;
 }
 
-const server = new ServerState(key, () => {});
+const server = new ServerState(key);
 
 async function look() {
   try {
@@ -127,18 +127,15 @@ async function look() {
     showError(null);
   } catch (error) {
     showError(error);
+    server.check();
   }
 }
 
 async function watch() {
-  if (!document.hidden) {
-    await look();
-    if (ticks++ % 5 === 0) await server.check();
-  }
+  if (!document.hidden) await look();
   setTimeout(watch, EVERY_MS);
 }
 
-let ticks = 0;
 $("api-key").value = sessionStorage.getItem("apiKey") ?? "";
 $("api-key").addEventListener("change", () => {
   sessionStorage.setItem("apiKey", key());
@@ -151,4 +148,5 @@ $("language").addEventListener("click", () => {
   look();
 });
 startSwap({ apiKey: key, onChange: look });
+server.check();
 watch();

@@ -1,71 +1,180 @@
-// The microphone's button of the chat page: hands-free turns become messages of the chat, and answers are spoken.
+// Talking to the chat page: a button to hold while one speaks, and one for hands-free. What is heard becomes messages of
+// the chat, and their answers are spoken.
 
+import { $ } from "./dom.js";
+import { Hold } from "./hold.js";
+import { LevelMeter } from "./level-meter.js";
 import { canHear, startVoice } from "./voice.js";
+import { say } from "./words.js";
 
-const WORDS = {
-  en: { off: "Talk", on: "Stop talking", listening: "Listening", thinking: "Thinking", speaking: "Speaking" },
-  zh: { off: "对话", on: "结束对话", listening: "正在听", thinking: "正在想", speaking: "正在说" },
-};
-const ICON = "M12 3a3 3 0 0 0-3 3v6a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3ZM5 11v1a7 7 0 0 0 14 0v-1M12 19v3";
-const SVG = "http://www.w3.org/2000/svg";
+// A session that waits for the next press is given back to the server after so long.
+const IDLE_MS = 60_000;
+const HINT_MS = 5000;
 
-/**
- * place: the element that gets the button; it stays empty where no microphone can be asked for.
- * key(): the server's key. onDraft(text): words while they are spoken. onTurn(text): a turn is over and is to be sent.
- * audio: constraints for the microphone. onInterrupt(): whoever speaks wants no more of the answer. onError(text).
- * Gives a listener for the chat's answers: hear({ text, isDone }).
- */
-export function startTalk({ place, key, onDraft, onTurn, onInterrupt, onError, audio = {} }) {
-  let voice = null;
-  if (!canHear()) return () => {};
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "icon-button";
-  button.append(icon());
-  show("off");
-  button.addEventListener("click", toggle);
-  place.append(button);
+export class Talk {
+  #options;
+  #hold;
+  #meter = new LevelMeter($("talk-level"));
+  #voice = null;
+  #opening = null; // a promise of #voice
+  #isFree = false; // whether the session is hands-free
+  #state = "closed";
+  #draft = "";
+  #hint = "";
+  #timers = {};
 
-  async function toggle() {
-    if (voice !== null) {
-      voice.stop();
-      return;
-    }
-    button.disabled = true;
+  /**
+   * key(): the server's. isSpoken(): whether answers are to be spoken. isBusy(): whether an answer is under way.
+   * onTurn(text): what was said is to be sent. onInterrupt(): whoever speaks wants no more of the answer. onError(text).
+   */
+  constructor(options) {
+    this.#options = options;
+    this.#hold = new Hold($("hold"), {
+      press: () => this.#press(),
+      release: () => this.#release(),
+      cancel: () => this.#cancel(),
+      change: () => this.show(),
+    });
+    $("hands-free").addEventListener("click", () => this.#toggle());
+    $("talk-cancel").addEventListener("click", () => (this.#hold.isHeld ? this.#hold.cancel() : this.#voice?.stop()));
+    this.show();
+  }
+
+  /** isHearing: whether the server takes sounds. */
+  setAvailable(isHearing) {
+    $("voice").hidden = !(isHearing && canHear());
+    if (!isHearing) this.#voice?.stop();
+  }
+
+  /** A piece of an answer of the chat's. isSpoken: it answers what was spoken. */
+  hear({ text, isDone, isSpoken, isStopped }) {
+    if (isStopped) this.#voice?.hush();
+    else if (isSpoken && this.#options.isSpoken()) this.#voice?.say(text, isDone);
+  }
+
+  show() {
+    const isOn = this.#voice !== null || this.#opening !== null;
+    const { isHeld, isAway } = this.#hold;
+    const words = this.#words();
+    $("talk").className = words === "" && this.#draft === "" ? "unseen" : isAway ? "away" : this.#state;
+    $("talk-state").textContent = words;
+    $("talk-draft").textContent = this.#draft;
+    $("talk-cancel").hidden = !(isHeld || (isOn && (this.#isFree || this.#state === "speaking")));
+    $("hold").setAttribute("aria-pressed", String(isHeld));
+    $("hands-free").setAttribute("aria-pressed", String(this.#isFree && isOn));
+    const name = say(this.#isFree && isOn ? "handsFreeEnd" : "handsFree");
+    $("hands-free").setAttribute("aria-label", name);
+    $("hands-free").title = name;
+  }
+
+  #words() {
+    const { isHeld, isAway, isTapped } = this.#hold;
+    if (isAway) return say("talkAway");
+    if (isHeld && this.#state !== "hearing") return say("talkOpening");
+    if (isHeld) return say(isTapped ? "talkTapped" : "talkHeld");
+    if (this.#state === "closed" || this.#state === "ready") return this.#hint && say(this.#hint);
+    if (this.#state === "speaking" && !this.#isFree) return say("talkSaying");
+    return say(`talk_${this.#state}`);
+  }
+
+  async #press() {
+    this.#options.onError("");
+    this.#tell("");
     try {
-      voice = await startVoice({
-        key: key(),
-        audio,
-        answers: false,
-        onState: (state) => show(state === "closed" ? "off" : "on", state),
-        onHeard: ({ text, isFinal }) => (isFinal ? text && onTurn(text) : onDraft(text)),
-        onInterrupt,
-        onError: (error) => onError(error.message),
-      });
+      const voice = await this.#session(false);
+      if (this.#hold.isHeld) await voice.press();
     } catch (error) {
-      onError(error.message);
+      this.#hold.cancel();
+      this.#fail(error);
     }
-    button.disabled = false;
   }
 
-  function show(name, state = "") {
-    if (state === "closed") voice = null;
-    const words = WORDS[document.documentElement.lang.startsWith("zh") ? "zh" : "en"];
-    button.setAttribute("aria-label", words[name]);
-    button.setAttribute("aria-pressed", String(name === "on"));
-    button.title = words[state] ?? words[name];
-    button.dataset.state = state;
+  #release() {
+    if (!this.#voice?.release()) this.#tell("talkEarly");
+    this.show();
   }
 
-  return ({ text, isDone }) => voice?.say(text, isDone);
-}
+  #cancel() {
+    this.#voice?.cancel();
+    this.#tell("");
+  }
 
-function icon() {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", ICON);
-  svg.append(path);
-  return svg;
+  async #toggle() {
+    if (this.#isFree && this.#voice !== null) return this.#voice.stop();
+    this.#options.onError("");
+    this.#tell("");
+    $("hands-free").disabled = true;
+    try {
+      await this.#session(true);
+    } catch (error) {
+      this.#fail(error);
+    }
+    $("hands-free").disabled = false;
+  }
+
+  /** The session that is open, or another. */
+  async #session(isFree) {
+    await this.#opening?.catch(() => {}); // whoever began it has heard of the error
+    if (this.#voice !== null && this.#isFree === isFree) return this.#voice;
+    this.#voice?.stop();
+    this.#isFree = isFree;
+    this.#opening = startVoice({
+      key: this.#options.key(),
+      handsFree: isFree,
+      answers: false,
+      onState: (state) => this.#change(state),
+      onLevel: (level) => this.#meter.push(level),
+      onHeard: (heard) => this.#heard(heard),
+      onInterrupt: this.#options.onInterrupt,
+      onError: (error) => this.#fail(error),
+    });
+    try {
+      this.#voice = await this.#opening;
+    } finally {
+      this.#opening = null;
+      this.show();
+    }
+    return this.#voice;
+  }
+
+  #change(state) {
+    this.#state = state;
+    if (state === "closed") {
+      this.#voice = null;
+      if (!this.#isFree) this.#hold.cancel();
+    }
+    if (state !== "hearing" && state !== "thinking") this.#draft = "";
+    if (state !== "hearing") this.#meter.clear();
+    clearTimeout(this.#timers.idle);
+    if (state === "ready") this.#closeWhenIdle();
+    this.show();
+  }
+
+  #closeWhenIdle() {
+    this.#timers.idle = setTimeout(() => (this.#options.isBusy() ? this.#closeWhenIdle() : this.#voice?.stop()), IDLE_MS);
+  }
+
+  #heard({ text, isFinal }) {
+    if (!isFinal) {
+      if (this.#state === "hearing" || this.#state === "thinking") this.#draft = text;
+    } else {
+      this.#draft = "";
+      if (text === "") this.#tell("talkNothing");
+      else this.#options.onTurn(text);
+    }
+    this.show();
+  }
+
+  /** Say something where the state would stand, for a while; "" for nothing. */
+  #tell(name) {
+    clearTimeout(this.#timers.hint);
+    this.#hint = name;
+    if (name) this.#timers.hint = setTimeout(() => this.#tell(""), HINT_MS);
+    this.show();
+  }
+
+  #fail(error) {
+    const isRefused = error.name === "NotAllowedError" || error.name === "NotFoundError";
+    this.#options.onError(say(isRefused ? "noMicrophone" : "failed", error.message));
+  }
 }

@@ -7,6 +7,7 @@ export class BrowserVoice {
     this.onSilence = onSilence;
     this.sentences = new Sentences((words) => this.#say(words));
     this.open = 0;
+    speechSynthesis.getVoices(); // asked for once, it begins to load them
   }
 
   static get isThere() {
@@ -32,6 +33,7 @@ export class BrowserVoice {
   }
 
   #say(words) {
+    if (speechSynthesis.getVoices().length === 0) return; // it would wait for one for ever
     const utterance = new SpeechSynthesisUtterance(words);
     utterance.lang = /[\u3400-\u9fff]/u.test(words) ? "zh-CN" : "en-US";
     const done = () => {

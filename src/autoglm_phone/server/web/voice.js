@@ -9,10 +9,14 @@
 // It draws nothing: whoever starts it shows what the callbacks tell.
 
 import { BrowserVoice } from "./voice-browser.js";
+import { Microphone, levelOf } from "./voice-microphone.js";
 import { Player } from "./voice-player.js";
 import { ServerVoice } from "./voice-server.js";
 
 export const VOICE_RATE = 24000; // Hz, both ways
+// Who lets go has often not quite said the last word.
+const TAIL_MS = 160;
+const EARLY_PIECES = 250; // 10 s
 
 /** Where a microphone can be asked for: on https and on this machine. */
 export const canHear = () => Boolean(navigator.mediaDevices?.getUserMedia && globalThis.AudioWorkletNode);
@@ -20,7 +24,7 @@ export const canHear = () => Boolean(navigator.mediaDevices?.getUserMedia && glo
 /**
  * Options, all but the callbacks optional:
  *   key           of the server
- *   handsFree     true: the server hears when a turn is over. false: between press() and release()
+ *   handsFree     true: the server hears when a turn is over. false: the microphone is on between press() and release()
  *   answers       true: the server answers each turn in this session
  *   speaks        say the answers: with the server's voice, else with the browser's
  *   voice, speed  of the server's voice
@@ -28,7 +32,9 @@ export const canHear = () => Boolean(navigator.mediaDevices?.getUserMedia && glo
  *   instructions  the system prompt
  *   messages      what was said before: [{role: "user" | "assistant", text}]
  *   audio         constraints for the microphone
- *   onState(state)   "connecting", "listening", "hearing", "thinking", "answering", "speaking", "closed"
+ *   onState(state)   "connecting", "listening" (without handsFree: "ready", and "opening" the microphone), "hearing",
+ *                    "thinking", "answering", "speaking", "closed"
+ *   onLevel(level)   of what the microphone gives, 25 times a second: 0 to 1
  *   onHeard({id, text, isFinal})    words of a turn, while it is spoken and in the end; empty: nothing was understood
  *   onAnswer({id, text, isFinal, isCut})  the whole answer so far; isCut: it was interrupted
  *   onInterrupt()    without `answers`: somebody speaks while an answer is given, or said
@@ -50,32 +56,31 @@ class Voice {
     this.options = { handsFree: true, answers: true, speaks: true, messages: [], ...options };
     this.state = "";
     this.isPressed = false;
+    this.isSetUp = false;
+    this.early = []; // samples from before the session was set up: who speaks at once is heard too
     this.answers = new Map(); // id -> text
     this.drafts = new Map(); // id -> the certain part
     this.setState("connecting");
   }
 
   async open() {
-    const audio = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
-    this.microphone = await navigator.mediaDevices.getUserMedia({ audio: { ...audio, ...this.options.audio } });
+    const { audio, handsFree, key, voice, speed, onError } = this.options;
     this.context = new AudioContext({ sampleRate: VOICE_RATE });
-    await this.context.audioWorklet.addModule(new URL("./voice-capture.js", import.meta.url));
+    this.microphone = new Microphone(this.context, audio, {
+      onSamples: (samples) => this.append(samples),
+      onLost: () => this.lose(new Error("the microphone was taken away")),
+    });
     this.player = new Player(this.context, () => this.settle());
     this.browserVoice = BrowserVoice.isThere ? new BrowserVoice(() => this.settle()) : null;
-    const { key, voice, speed } = this.options;
     this.serverVoice = new ServerVoice({
       player: this.player,
       key,
       request: { ...(voice ? { voice } : {}), ...(speed ? { speed } : {}) },
       onIdle: () => this.settle(),
-      onError: (error) => this.options.onError?.(error),
+      onError: (error) => onError?.(error),
     });
+    if (handsFree) await this.microphone.open();
     await this.connect();
-    const capture = new AudioWorkletNode(this.context, "capture", { numberOfOutputs: 0 });
-    capture.port.addEventListener("message", (event) => this.append(event.data));
-    capture.port.start();
-    this.context.createMediaStreamSource(this.microphone).connect(capture);
-    await this.context.resume();
   }
 
   /** Until the session is set up. Rejects if the server cannot be reached or refuses. */
@@ -86,31 +91,54 @@ class Voice {
     if (this.options.key) protocols.push(`autoglm-api-key.${base64url(this.options.key)}`);
     this.socket = new WebSocket(address, protocols);
     await new Promise((resolve, reject) => {
-      this.ready = resolve;
       this.socket.addEventListener("message", (event) => this.take(JSON.parse(event.data)));
-      this.socket.addEventListener("close", () => {
-        reject(new Error("the server closed the connection, or refused it"));
-        this.stop();
-      });
+      const lost = new Error("the server closed the connection, or refused it");
+      this.ready = () => {
+        this.isSetUp = true;
+        for (const samples of this.early.splice(0)) this.send(appended(samples));
+        resolve();
+      };
+      this.socket.addEventListener("close", () => (this.isSetUp ? this.lose(lost) : reject(lost)));
     });
   }
 
   // ---- what the user does
 
-  /** Begin a turn. Without handsFree only what is said between press and release is sent. */
-  press() {
-    if (this.isPressed) return;
+  /** Without handsFree: what is said from here to release() is a turn. Ends the answer that is given or said. */
+  async press() {
+    if (this.isPressed || this.state === "closed") return;
+    if (this.tail) this.commit();
     this.isPressed = true;
     this.interrupt();
-    this.setState("hearing");
+    this.setState("opening");
+    try {
+      if (await this.microphone.open()) this.setState("hearing");
+    } catch (error) {
+      this.cancel();
+      throw error;
+    }
   }
 
+  /** Send what was said. Nothing is sent, and false comes back, where the microphone was not on yet. */
   release() {
+    if (!this.isPressed) return false;
+    if (this.state !== "hearing") {
+      this.cancel();
+      return false;
+    }
+    this.isPressed = false;
+    this.tail = setTimeout(() => this.commit(), TAIL_MS);
+    this.setState("thinking");
+    return true;
+  }
+
+  /** Forget what was said since press(). */
+  cancel() {
     if (!this.isPressed) return;
     this.isPressed = false;
-    this.send({ type: "input_audio_buffer.commit" });
-    if (this.options.answers) this.send({ type: "response.create" });
-    this.setState("thinking");
+    this.microphone.close();
+    this.send({ type: "input_audio_buffer.clear" });
+    this.settle();
   }
 
   /** A written turn in the same conversation. */
@@ -127,7 +155,13 @@ class Voice {
     const mouth = this.hasVoice ? this.serverVoice : this.browserVoice;
     mouth?.push(text);
     if (isLast) mouth?.finish();
-    if (this.state === "listening") this.settle();
+    if (this.state === this.resting) this.settle();
+  }
+
+  /** Say no more of the answer. */
+  hush() {
+    this.fallSilent();
+    this.settle();
   }
 
   /** End the answer that is being given. */
@@ -144,7 +178,8 @@ class Voice {
     this.browserVoice?.stop();
     this.serverVoice?.stop();
     this.socket?.close();
-    for (const track of this.microphone?.getTracks() ?? []) track.stop();
+    clearTimeout(this.tail);
+    this.microphone?.close();
     this.context?.close();
   }
 
@@ -158,7 +193,7 @@ class Voice {
         break;
       case "session.updated":
         for (const { role, text } of this.options.messages) this.addItem(role, text);
-        this.setState("listening");
+        this.setState(this.resting);
         this.ready();
         break;
       case "input_audio_buffer.speech_started":
@@ -189,6 +224,7 @@ class Voice {
         this.answered(event);
         break;
       case "response.output_audio.delta":
+        if (this.isPressed) break; // of an answer that was just ended
         this.player.play(event.item_id, event.delta);
         this.setState("speaking");
         break;
@@ -252,10 +288,23 @@ class Voice {
     return this.options.speaks && !this.hasVoice && this.browserVoice !== null;
   }
 
+  /** Where it goes back to when nothing is said and nothing awaited. */
+  get resting() {
+    return this.options.handsFree ? "listening" : "ready";
+  }
+
   append(samples) {
-    if (this.state === "closed" || this.state === "connecting") return;
-    if (!this.options.handsFree && !this.isPressed) return;
-    this.send({ type: "input_audio_buffer.append", audio: base64(new Uint8Array(samples)) });
+    this.options.onLevel?.(levelOf(samples));
+    if (this.isSetUp) this.send(appended(samples));
+    else if (this.early.length < EARLY_PIECES) this.early.push(samples);
+  }
+
+  commit() {
+    clearTimeout(this.tail);
+    this.tail = 0;
+    this.microphone.close();
+    this.send({ type: "input_audio_buffer.commit" });
+    if (this.options.answers) this.send({ type: "response.create" });
   }
 
   addItem(role, text) {
@@ -273,11 +322,11 @@ class Voice {
     }
   }
 
-  /** Back to listening, once nothing is said and nothing is awaited. */
+  /** Back to rest, once nothing is said and nothing is awaited. */
   settle() {
     if (this.state === "closed" || this.isAnswering || this.isPressed) return;
     const isSpeaking = [this.player, this.serverVoice, this.browserVoice].some((mouth) => mouth?.isPlaying);
-    this.setState(isSpeaking ? "speaking" : "listening");
+    this.setState(isSpeaking ? "speaking" : this.resting);
   }
 
   setState(state) {
@@ -290,10 +339,18 @@ class Voice {
     this.options.onError?.(new Error(message));
   }
 
+  lose(error) {
+    if (this.state === "closed") return;
+    this.options.onError?.(error);
+    this.stop();
+  }
+
   send(event) {
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(event));
   }
 }
+
+const appended = (samples) => ({ type: "input_audio_buffer.append", audio: base64(new Uint8Array(samples)) });
 
 function base64(bytes) {
   let text = "";
