@@ -128,10 +128,10 @@ def test_chinese_by_the_browsers_language_and_by_the_switch(browser: Browser) ->
 
 
 def test_with_a_key_the_page_asks_for_it(browser: Browser) -> None:
-    with WalkHouse().live(api_key="right") as address, opened(browser, address) as page:
+    with WalkHouse().live(api_key="right, 钥匙") as address, opened(browser, address) as page:
         expect(page.get_by_role("alert")).to_contain_text("API key")
         shoot(page, "key")
-        page.get_by_label("API key").fill("right")
+        page.get_by_label("API key").fill("right, 钥匙")
         page.get_by_label("API key").press("Tab")
         expect(page.get_by_role("alert")).to_be_hidden()
         ask(page, "Hi")

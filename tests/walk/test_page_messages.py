@@ -37,7 +37,9 @@ $$
 \sum_{k=1}^n k = \frac{n(n+1)}{2}
 $$
 
-It costs $5 or $7.
+It costs $5 or $7, as [said][1] here.
+
+[1]: https://example.com/b
 """
 
 # From known collections of filter evasions; whatever is understood of them, nothing may run or load.
@@ -66,6 +68,9 @@ XSS = (
     r"$\text{<img src=x onerror=alert(1)>}$",
     r"$$\includegraphics{https://example.com/x.png}$$",
     r"$\unicode{<script>alert(1)</script>}$",
+    r"$\class{x}{y} \id{prompt}{y} \style{position:fixed}{y} \data{x=y}{z}$",
+    r"$\url{javascript:alert(1)} \ref{x} \label{x}$",
+    r"$\def\x{\x\x}\x$",
     "</div></li></ol><script>alert(1)</script>",
     "<form action=/v1/modules><button>x</button></form>",
     "> " * 5000 + "deep",
@@ -107,7 +112,7 @@ def test_markdown_becomes_what_it_means(browser: Browser) -> None:
         expect(text.locator("math")).to_have_count(3)
         expect(text.locator(".hljs-keyword")).to_have_text(["def", "return"])
         expect(text.locator("pre")).to_contain_text("a comment")
-        expect(text).to_contain_text("It costs $5 or $7.")
+        expect(text).to_contain_text("It costs $5 or $7, as said here.")
         shoot(page, "markdown")
 
 
@@ -118,7 +123,8 @@ def test_text_that_grows_is_shown_as_text_that_came_at_once(browser: Browser) ->
         same = page.evaluate(
             """async ([text, cuts]) => {
               const { MarkdownView } = await import("./web/markdown.js");
-              const frame = () => new Promise(requestAnimationFrame);
+              // Until it has been drawn: it rests between, by the time that took.
+              const frame = () => new Promise((resolve) => setTimeout(resolve, 40));
               const settled = () => new Promise((resolve) => setTimeout(resolve, 300));
               const whole = document.createElement("div");
               document.body.append(whole);

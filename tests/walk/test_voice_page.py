@@ -136,8 +136,8 @@ def test_hands_free_turns_are_answered_aloud_kept_and_end_by_speaking(tmp_path: 
     house = WalkHouse(transcriptions=ear, ear=ear, voice=voice, modules=(DECODER, EAR), max_tokens=200)
     # The second turn comes in the midst of eight seconds of answer.
     sound = [silence(0.5), tone(3.5), silence(3), tone(1.5), silence(8)]
-    with house.live(api_key="right") as address, page_with(tmp_path, sound, address) as page:
-        page.get_by_label("API key").fill("right")
+    with house.live(api_key="right, 钥匙") as address, page_with(tmp_path, sound, address) as page:
+        page.get_by_label("API key").fill("right, 钥匙")
         page.get_by_label("API key").press("Tab")
         page.get_by_role("button", name="Talk hands-free").click()
         expect(page.locator("#talk-draft")).to_contain_text("one two")

@@ -1,6 +1,10 @@
 // The server, as the pages use it. Addresses are relative, so the pages work behind a path prefix too.
 
-const headers = (key) => (key === "" ? {} : { Authorization: `Bearer ${key}` });
+/** Browsers take bytes as header values, one a letter; the server reads them as UTF-8. */
+export function headers(key) {
+  if (!key) return {};
+  return { Authorization: `Bearer ${String.fromCharCode(...new TextEncoder().encode(key))}` };
+}
 
 /** An Error whose message is the server's own, with the status. */
 async function failure(response) {
@@ -13,14 +17,25 @@ async function failure(response) {
   return Object.assign(new Error(message), { status: response.status });
 }
 
+/** Of a connection that there is not, or no longer: browsers have no words for it that a person could use. */
+const lost = () => Object.assign(new Error("no connection"), { isLost: true });
+
+async function reached(path, options) {
+  try {
+    return await fetch(path, options);
+  } catch (error) {
+    throw error.name === "AbortError" ? error : lost();
+  }
+}
+
 async function get(path, key) {
-  const response = await fetch(path, { headers: headers(key), cache: "no-store" });
+  const response = await reached(path, { headers: headers(key), cache: "no-store" });
   if (!response.ok) throw await failure(response);
   return response;
 }
 
 const post = (path, body, key, signal) =>
-  fetch(path, {
+  reached(path, {
     method: "POST",
     headers: { "Content-Type": "application/json", ...headers(key) },
     body: JSON.stringify(body),
@@ -54,7 +69,7 @@ export async function getModules(key) {
 /** Loads a module from a bundle, or unloads it (source null). Resolves when the old one takes no more requests. */
 export async function changeModule(modality, source, key) {
   const path = `v1/modules/${modality}`;
-  const response = await (source === null ? fetch(path, { method: "DELETE", headers: headers(key) }) : post(path, { source }, key));
+  const response = await (source === null ? reached(path, { method: "DELETE", headers: headers(key) }) : post(path, { source }, key));
   if (!response.ok) throw await failure(response);
   return response.json();
 }
@@ -70,7 +85,7 @@ export async function readPicture(image, key) {
   return { lines, seconds };
 }
 
-/** Streams a chat: yields {content, reasoning, usage}. Throws what the server says went wrong, also in mid-stream. */
+/** Streams a chat: yields {content, reasoning, usage}. Throws what went wrong, also in mid-stream: see failure, lost. */
 export async function* complete(body, key, signal) {
   const response = await post("v1/chat/completions", body, key, signal);
   if (!response.ok) throw await failure(response);
@@ -81,7 +96,7 @@ export async function* complete(body, key, signal) {
     const delta = chunk.choices[0]?.delta ?? {};
     yield { content: delta.content, reasoning: delta.reasoning_content, usage: chunk.usage };
   }
-  throw new Error("the connection ended before the answer was complete");
+  throw lost();
 }
 
 /** The data of server-sent events; comments are left out. */
@@ -89,7 +104,9 @@ async function* events(stream) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   let pending = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch((error) => {
+      throw error.name === "AbortError" ? error : lost();
+    });
     if (done) return;
     const lines = (pending + value).split("\n");
     pending = lines.pop();

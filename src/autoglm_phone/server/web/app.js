@@ -14,6 +14,11 @@ import { Sidebar } from "./sidebar.js";
 import { Talk } from "./talk.js";
 import { applyLanguage, otherLanguage, say, startLanguage } from "./words.js";
 
+function explain(error) {
+  server.check(); // it may have gone, or have other modules
+  return error.isLost ? say("lost") : error.status === 401 ? say("keyNeeded") : error.message;
+}
+
 function showError(text) {
   $("error").textContent = text;
   $("error").hidden = text === "";
@@ -39,6 +44,7 @@ const chat = new Chat({
   settings,
   onChange: showChange,
   onUnkept: (error) => showError(say("unkept", error.message)),
+  explain,
 });
 const server = new ServerState(settings.key, {
   onError: (error) => {
@@ -83,6 +89,7 @@ function showChange() {
 
 async function go(action) {
   showError("");
+  talk.hush();
   urls.clear();
   await action();
   $("prompt").focus();
@@ -143,6 +150,10 @@ $("language").addEventListener("click", () => {
 });
 addEventListener("pagehide", () => capture.stop());
 
+library.onChange((id) => {
+  if (id === chat.conversation.id) chat.refresh();
+  sidebar.show();
+});
 settings.startSettings({ onKey: () => server.check() });
 await reopen();
 server.show();

@@ -17,17 +17,19 @@ export class Chat {
   #answering = Promise.resolve();
   #onChange;
   #onUnkept;
+  #explain;
 
   /**
    * settings: {key(), fields(), system()}. onChange: a conversation was kept, or an answer began or ended.
-   * onUnkept(error): the browser would not keep one.
+   * onUnkept(error): the browser would not keep one. explain(error): what went wrong with an answer, in words.
    */
-  constructor({ library, view, settings, onChange, onUnkept }) {
+  constructor({ library, view, settings, onChange, onUnkept, explain }) {
     this.#library = library;
     this.#view = view;
     this.#settings = settings;
     this.#onChange = onChange;
     this.#onUnkept = onUnkept;
+    this.#explain = explain;
   }
 
   get isRunning() {
@@ -47,6 +49,16 @@ export class Chat {
   async open(conversation) {
     await this.quiet();
     this.#show(conversation, await this.#library.filesOf(conversation.id));
+  }
+
+  /** What another tab has added to the conversation. The branch that is shown stays, and grows. */
+  async refresh() {
+    const { id, leaf, nodes } = this.conversation;
+    const kept = await this.#library.get(id);
+    const isSame = kept && sizeOf(kept.nodes) === sizeOf(nodes);
+    if (!kept || isSame || this.isRunning || this.conversation.id !== id) return;
+    if (leaf in kept.nodes && !pathOf(kept).some((node) => node.id === leaf)) kept.leaf = leaf;
+    this.#show(kept, await this.#library.filesOf(id));
   }
 
   /** Asks. Resolves to the whole answer's text. Nothing happens while another answer is under way. */
@@ -130,7 +142,7 @@ export class Chat {
         if (piece.content) this.#tell({ text: piece.content, isDone: false, isSpoken, isStopped: false });
       }
     } catch (error) {
-      if (!controller.signal.aborted) node.failure = error.message;
+      if (!controller.signal.aborted) node.failure = this.#explain(error);
     }
     const isStopped = controller.signal.aborted;
     node.note = { ...clock.note(), isStopped };
@@ -175,3 +187,6 @@ export class Chat {
     return { role, content };
   }
 }
+
+/** Grows with every message that comes, and with every answer that ends. */
+const sizeOf = (nodes) => Object.values(nodes).reduce((size, { note }) => size + (note ? 2 : 1), 0);

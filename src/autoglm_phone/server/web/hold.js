@@ -84,7 +84,10 @@ export class Hold {
 
   #down(by) {
     if (!this.isHeld) this.#begin(by);
-    else if (this.isTapped) this.#by = by;
+    else if (this.isTapped) {
+      this.#by = by;
+      this.#since = -Infinity; // however short, the second tap lets go
+    }
   }
 
   #begin(by) {

@@ -27,11 +27,17 @@ export async function openLibrary() {
 class Library {
   isKept = true;
   #database;
+  #channel = new BroadcastChannel(NAME);
 
   constructor(database) {
     this.#database = database;
     // Another tab with a newer page may want to change the stores.
     database.addEventListener("versionchange", () => database.close());
+  }
+
+  /** listener(id): another tab has changed or removed this conversation. */
+  onChange(listener) {
+    this.#channel.addEventListener("message", ({ data }) => listener(data));
   }
 
   /** All conversations, the last changed first. */
@@ -40,16 +46,21 @@ class Library {
     return found.sort((a, b) => b.changed - a.changed);
   }
 
-  put(conversation) {
-    return settled(this.#store("conversations", "readwrite").put(conversation));
+  get(id) {
+    return settled(this.#store("conversations").get(id));
+  }
+
+  /** With what other tabs have added to it meanwhile. */
+  async put(conversation) {
+    await this.#write(["conversations"], (conversations) => {
+      const reading = conversations.get(conversation.id);
+      reading.addEventListener("success", () => conversations.put(joined(reading.result, conversation)));
+    });
+    this.#channel.postMessage(conversation.id);
   }
 
   putFile(file) {
-    return settled(this.#store("files", "readwrite").put(file));
-  }
-
-  file(id) {
-    return settled(this.#store("files").get(id));
+    return this.#write(["files"], (files) => files.put(file));
   }
 
   filesOf(conversation) {
@@ -58,21 +69,46 @@ class Library {
 
   /** The conversation with its files. */
   async remove(id) {
-    const keys = await settled(this.#store("files").index("conversation").getAllKeys(id));
-    const files = this.#store("files", "readwrite");
-    await Promise.all(keys.map((key) => settled(files.delete(key))));
-    await settled(this.#store("conversations", "readwrite").delete(id));
+    await this.#write(["conversations", "files"], (conversations, files) => {
+      conversations.delete(id);
+      const reading = files.index("conversation").getAllKeys(id);
+      reading.addEventListener("success", () => reading.result.forEach((key) => files.delete(key)));
+    });
+    this.#channel.postMessage(id);
   }
 
-  #store(name, mode = "readonly") {
-    return this.#database.transaction(name, mode).objectStore(name);
+  #store(name) {
+    return this.#database.transaction(name).objectStore(name);
   }
+
+  /** Resolves when it is kept: a full disk shows only at the end of the transaction. */
+  #write(names, action) {
+    const transaction = this.#database.transaction(names, "readwrite");
+    action(...names.map((name) => transaction.objectStore(name)));
+    return new Promise((resolve, reject) => {
+      transaction.addEventListener("complete", () => resolve());
+      transaction.addEventListener("abort", () => reject(transaction.error ?? new Error("the browser gave it up")));
+    });
+  }
+}
+
+/** The messages of both. What is written of one in both is that of the tab that has finished it, or of this one. */
+function joined(kept, { nodes, ...conversation }) {
+  const all = { ...kept?.nodes };
+  for (const node of Object.values(nodes)) if (!all[node.id]?.note || node.note) all[node.id] = node;
+  return { ...conversation, nodes: all };
 }
 
 class UnkeptLibrary {
   isKept = false;
   #conversations = new Map();
   #files = new Map();
+
+  onChange() {} // no other tab sees it
+
+  async get(id) {
+    return this.#conversations.get(id);
+  }
 
   async all() {
     return [...this.#conversations.values()].sort((a, b) => b.changed - a.changed);
@@ -84,10 +120,6 @@ class UnkeptLibrary {
 
   async putFile(file) {
     this.#files.set(file.id, file);
-  }
-
-  async file(id) {
-    return this.#files.get(id);
   }
 
   async filesOf(conversation) {

@@ -3,11 +3,12 @@
 
 import { colour } from "./code.js";
 import { copyButton, element } from "./dom.js";
-import { MATHS, typeset } from "./maths.js";
-import { Marked } from "./vendor/marked.js";
+import { GrowingLexer, lex } from "./markdown-lexer.js";
+import { typeset } from "./maths.js";
 import { say } from "./words.js";
 
-const marked = new Marked({ gfm: true, breaks: true, extensions: MATHS });
+// Of the time that a text takes to be shown, its share: however long it grows, the page stays at hand.
+const REST = 3;
 const LINK = /^(https?:\/\/|mailto:)/i;
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", nbsp: "\u00a0" };
 
@@ -15,33 +16,49 @@ const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", nbsp: "\u0
 export class MarkdownView {
   #root;
   #shown = []; // what each child was made from
-  #wanted = null;
-  #frame = 0;
+  #wanted = "";
+  #isDue = false;
+  #isDone = false;
+  #lexer = new GrowingLexer();
 
   constructor(root) {
     this.#root = root;
   }
 
-  /** To be shown with the next frame; of several in between the last counts. */
+  /** To be shown soon; of several in between the last counts. */
   update(text) {
     this.#wanted = text;
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
-      this.#show(this.#wanted, false);
-    });
+    if (this.#isDue) return;
+    this.#isDue = true;
+    requestAnimationFrame(() => this.#isDone || this.#draw());
   }
 
   /** The whole text, at once. */
   finish(text) {
-    cancelAnimationFrame(this.#frame);
-    this.#show(text, true);
+    this.#isDone = true;
+    this.#show(lex(text), true);
   }
 
-  #show(text, isDone) {
-    const made = blocksOf(text).map((token, index, all) => {
+  #draw() {
+    const began = performance.now();
+    const text = this.#wanted;
+    this.#show(this.#lexer.lex(text), false);
+    setTimeout(() => {
+      const tookMs = performance.now() - began; // the browser has laid it out and drawn it meanwhile
+      setTimeout(() => {
+        this.#isDue = false;
+        if (!this.#isDone && this.#wanted !== text) this.update(this.#wanted);
+      }, REST * tookMs);
+    });
+  }
+
+  #show(tokens, isDone) {
+    // A definition may make links of words in any block.
+    const definitions = tokens.filter(({ type }) => type === "def").length;
+    const made = tokens.filter(isShown).map((token, index, all) => {
       // The last block may still change: it is coloured and typeset once it is whole.
       const isWhole = isDone || index < all.length - 1;
-      return { token, isWhole, source: `${isWhole}${token.raw}` };
+      return { token, isWhole, source: `${isWhole} ${definitions} ${token.raw}` };
     });
     made.forEach(({ token, isWhole, source }, index) => {
       if (this.#shown[index] === source) return;
@@ -52,15 +69,6 @@ export class MarkdownView {
     });
     while (this.#root.children.length > made.length) this.#root.lastElementChild.remove();
     this.#shown = made.map(({ source }) => source);
-  }
-}
-
-function blocksOf(text) {
-  try {
-    return marked.lexer(text).filter(({ type }) => type !== "space" && type !== "def");
-  } catch {
-    // Nested deeper than any person writes: plain text will do.
-    return [{ type: "html", raw: text }];
   }
 }
 
@@ -87,8 +95,9 @@ function block(token, isWhole) {
   }
 }
 
-const blocks = (tokens, isWhole) =>
-  tokens.filter(({ type }) => type !== "space" && type !== "def").map((token) => block(token, isWhole));
+const isShown = ({ type }) => type !== "space" && type !== "def";
+
+const blocks = (tokens, isWhole) => tokens.filter(isShown).map((token) => block(token, isWhole));
 
 function inline(token) {
   switch (token.type) {
@@ -151,7 +160,7 @@ function list({ ordered, start, items }, isWhole) {
   for (const item of items) {
     // The text of a tight item stands in it without a paragraph of its own.
     const children = item.tokens
-      .filter(({ type }) => type !== "space" && type !== "def")
+      .filter(isShown)
       .flatMap((token) => {
         if (token.type === "text") return token.tokens ? inlines(token.tokens) : [plain(token.text)];
         return token.type === "checkbox" ? [inline(token)] : [block(token, isWhole)];

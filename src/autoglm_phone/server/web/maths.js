@@ -1,8 +1,11 @@
 // Formulas: found in Markdown between $…$, $$…$$, \(…\) and \[…\], and set as MathML by Temml, which is loaded when the
 // first one comes. Until then, and where it cannot be set, its source stands there.
 
-const INLINE = [/^\$(?!\s)((?:\\.|[^\\$\n])+?)(?<!\s)\$(?!\d)/, /^\\\(((?:\\[^)]|[^\\\n])+?)\\\)/];
-const BLOCK = [/^ {0,3}\$\$([\s\S]+?)\$\$(?:\n+|$)/, /^ {0,3}\\\[([\s\S]+?)\\\](?:\n+|$)/];
+// Bounded, so that a thousand opening marks are not a thousand walks to the end of the text.
+const INLINE = [/^\$(?!\s)((?:\\.|[^\\$\n]){1,500}?)(?<!\s)\$(?!\d)/, /^\\\(((?:\\[^)]|[^\\\n]){1,500}?)\\\)/];
+const BLOCK = [/^ {0,3}\$\$((?:[^$]|\$(?!\$)){1,5000}?)\$\$(?:\n+|$)/, /^ {0,3}\\\[((?:[^\\]|\\(?!\])){1,5000}?)\\\](?:\n+|$)/];
+// The largest letters and gaps: in units of the text, and in points.
+const MAX_SIZE = [20, 200];
 
 function extension(name, level, patterns, isBlock, start) {
   const tokenizer = (source) => {
@@ -16,7 +19,7 @@ function extension(name, level, patterns, isBlock, start) {
 
 /** Extensions of Marked. Prices ($5 to $7) are no formulas: a dollar before a digit closes none. */
 export const MATHS = [
-  extension("blockMath", "block", BLOCK, true, /\$\$|\\\[/),
+  extension("blockMath", "block", BLOCK, true, /\$\$(?!\$)|\\\[/),
   extension("inlineMath", "inline", INLINE, false, /\$|\\\(/),
 ];
 
@@ -37,7 +40,7 @@ export async function typeset(node, tex, isBlock) {
   const source = node.textContent;
   try {
     const temml = await load();
-    temml.render(tex, node, { displayMode: isBlock, throwOnError: true, annotate: true });
+    temml.render(tex, node, { displayMode: isBlock, throwOnError: true, annotate: true, maxSize: MAX_SIZE });
   } catch {
     node.textContent = source;
   }

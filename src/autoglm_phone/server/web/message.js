@@ -93,7 +93,7 @@ class AnswerView {
   }
 
   grow({ text, thought }) {
-    this.#showThought(thought);
+    if (text === "") this.#showThought(thought);
     this.#markdown.update(text);
   }
 

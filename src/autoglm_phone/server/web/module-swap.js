@@ -18,7 +18,7 @@ export function startSwap({ apiKey, onChange }) {
       const done = await changeModule(modality, source, $("admin-key").value.trim() || apiKey());
       $("swap-state").textContent = say("swapDone", say(`modality_${modality}`), done.seconds.toFixed(1));
     } catch (error) {
-      $("swap-state").textContent = say("failed", error.message);
+      $("swap-state").textContent = say("failed", error.isLost ? say("lost") : error.message);
     } finally {
       clearInterval(ticking);
       busy(false);

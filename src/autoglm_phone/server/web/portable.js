@@ -5,6 +5,7 @@ import { blobOf, dataUriOf } from "./files.js";
 
 const FORMAT = "autoglm-phone-conversations";
 const VERSION = 1;
+const MAX_TITLE_CHARS = 80;
 
 /** All of a library as JSON; pictures and sounds as data URIs. */
 export async function exported(library) {
@@ -14,67 +15,97 @@ export async function exported(library) {
   return JSON.stringify({ format: FORMAT, version: VERSION, conversations, files: await Promise.all(written) });
 }
 
-/** Adds the conversations under new ids, so that none is overwritten. Returns how many. Throws what is wrong. */
+/** Adds the conversations under new ids, so that none is overwritten. Returns how many. Throws what is wrong: then none. */
 export async function imported(text, library) {
   const given = JSON.parse(text);
   if (given?.format !== FORMAT || !Array.isArray(given.conversations)) throw new TypeError("format");
   const files = new Map((given.files ?? []).map((file) => [file.id, file]));
-  for (const one of given.conversations) await keep(one, files, library);
-  return given.conversations.length;
-}
-
-async function keep(given, files, library) {
-  const conversation = {
-    id: newId(),
-    title: String(given.title),
-    created: Number(given.created) || Date.now(),
-    changed: Number(given.changed) || Date.now(),
-    leaf: String(given.leaf),
-    nodes: {},
-  };
-  for (const node of Object.values(given.nodes)) {
-    const kept = [];
-    for (const { id } of node.files ?? []) {
-      const file = files.get(id);
-      if (file) kept.push(await keepFile(file, conversation.id, library));
-    }
-    conversation.nodes[String(node.id)] = {
-      id: String(node.id),
-      parent: node.parent === null ? null : String(node.parent),
-      role: node.role === "user" ? "user" : "assistant",
-      text: String(node.text ?? ""),
-      thought: String(node.thought ?? ""),
-      failure: String(node.failure ?? ""),
-      note: noteOf(node.note),
-      files: kept,
-    };
+  const read = given.conversations.map((one) => conversationOf(one, files));
+  for (const { conversation, files: kept } of read) {
+    await Promise.all(kept.map((file) => library.putFile(file)));
+    await library.put(conversation);
   }
-  if (!isTree(conversation)) throw new TypeError("tree");
-  await library.put(conversation);
+  return read.length;
 }
 
-async function keepFile(given, conversation, library) {
-  const file = {
-    id: newId(),
-    conversation,
-    kind: given.kind === "sound" ? "sound" : "picture",
-    name: String(given.name),
-    blob: blobOf(String(given.data)),
-    reading: null,
+/** {conversation, files}. No name of the file becomes a key: `__proto__` is one that objects have already. */
+function conversationOf(given, givenFiles) {
+  const id = newId();
+  const files = [];
+  const nodes = {};
+  const ids = new Map(Object.values(given.nodes).map((node) => [node.id, newId()]));
+  for (const node of Object.values(given.nodes)) {
+    const known = (node.files ?? []).filter((file) => givenFiles.has(file.id));
+    const taken = known.map((file) => fileOf(givenFiles.get(file.id), id));
+    files.push(...taken);
+    const made = nodeOf(node);
+    made.id = ids.get(node.id);
+    made.parent = node.parent === null ? null : idOf(node.parent, ids);
+    made.files = taken.map(({ id, kind, name }) => ({ id, kind, name }));
+    nodes[made.id] = made;
+  }
+  if (!isTree(nodes)) throw new TypeError("tree");
+  const conversation = {
+    id,
+    title: textOf(given.title).slice(0, MAX_TITLE_CHARS),
+    created: numberOf(given.created) ?? Date.now(),
+    changed: numberOf(given.changed) ?? Date.now(),
+    leaf: idOf(given.leaf, ids),
+    nodes,
   };
-  await library.putFile(file);
-  return { id: file.id, kind: file.kind, name: file.name };
+  return { conversation, files };
 }
 
-const noteOf = (note) =>
-  note && Object.fromEntries(Object.entries(note).map(([name, value]) => [name, typeof value === "number" ? value : Boolean(value)]));
+function idOf(given, ids) {
+  if (!ids.has(given)) throw new TypeError("tree");
+  return ids.get(given);
+}
+
+const nodeOf = ({ role, text, thought, failure, note }) => ({
+  role: role === "user" ? "user" : "assistant",
+  text: textOf(text),
+  thought: textOf(thought),
+  failure: textOf(failure),
+  note: note ? noteOf(note) : null,
+});
+
+const fileOf = ({ kind, name, data }, conversation) => ({
+  id: newId(),
+  conversation,
+  kind: kind === "sound" ? "sound" : "picture",
+  name: textOf(name),
+  blob: blobOf(textOf(data)),
+  reading: null,
+});
+
+/** As AnswerClock makes them. */
+const noteOf = (note) => ({
+  isStopped: note.isStopped === true,
+  seconds: numberOf(note.seconds) ?? 0,
+  first: numberOf(note.first),
+  tokens: numberOf(note.tokens),
+  rate: numberOf(note.rate),
+  prompt: numberOf(note.prompt),
+  cached: numberOf(note.cached) ?? 0,
+  dropped: numberOf(note.dropped) ?? 0,
+});
+
+const textOf = (given) => (typeof given === "string" ? given : "");
+
+const numberOf = (given) => (Number.isFinite(given) ? given : null);
 
 /** Every way up ends at a first message. */
-function isTree({ nodes, leaf }) {
-  const ends = (node) => {
-    let steps = Object.keys(nodes).length;
-    for (let at = node; at.parent !== null; at = nodes[at.parent]) if (!nodes[at.parent] || steps-- === 0) return false;
-    return true;
-  };
-  return leaf in nodes && Object.values(nodes).every(ends);
+function isTree(nodes) {
+  const good = new Set();
+  for (const node of Object.values(nodes)) {
+    const way = new Set();
+    let at = node;
+    while (at && !good.has(at) && !way.has(at)) {
+      way.add(at);
+      at = nodes[at.parent];
+    }
+    if (at && way.has(at)) return false;
+    for (const one of way) good.add(one);
+  }
+  return true;
 }

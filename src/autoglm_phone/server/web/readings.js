@@ -30,6 +30,7 @@ export class Readings {
       await this.#keep(file);
       return file.reading;
     } catch {
+      this.#begun.delete(file.id);
       return null; // the answer to the question will say what is wrong with the picture
     }
   }

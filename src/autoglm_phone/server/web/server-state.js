@@ -79,6 +79,7 @@ export class ServerState {
       error = caught;
       this.#model = null;
     }
+    if (error?.isLost) error = null; // its health will say so
     const fault = error === null ? "" : `${error.status} ${error.message}`;
     if (fault !== this.#fault) this.#onError(error);
     this.#fault = fault;

@@ -36,10 +36,19 @@ export class Sidebar {
 
   async show() {
     const wanted = $("search").value.trim().toLowerCase();
-    const all = await this.#library.all();
+    const all = await this.#all();
     const found = all.filter((one) => wanted === "" || holds(one, wanted));
     $("conversations").replaceChildren(...found.map((one) => this.#item(one)));
     $("none-found").hidden = wanted === "" || found.length > 0;
+  }
+
+  async #all() {
+    try {
+      return await this.#library.all();
+    } catch (error) {
+      this.#onError(say("unkept", error.message));
+      return [];
+    }
   }
 
   #item(conversation) {
@@ -77,8 +86,9 @@ export class Sidebar {
     try {
       await imported(await input.files[0].text(), this.#library);
       this.#onError("");
-    } catch {
-      this.#onError(say("notImported", say("notOurs")));
+    } catch (error) {
+      const isFull = error.name === "QuotaExceededError";
+      this.#onError(isFull ? say("unkept", error.message) : say("notImported", say("notOurs")));
     }
     input.value = "";
     await this.show();

@@ -112,7 +112,7 @@ async function showMemory() {
 
 function showError(error) {
   $("key-field").hidden = error?.status !== 401 && key() === "";
-  $("error").textContent = error === null ? "" : error.status === 401 ? say("statusKey") : say("failed", error.message);
+  $("error").textContent = error === null ? "" : error.status === 401 ? say("statusKey") : say("failed", error.isLost ? say("lost") : error.message);
   $("error").hidden = error === null;
 }
 

@@ -52,6 +52,11 @@ export class Talk {
     else if (isSpoken && this.#options.isSpoken()) this.#voice?.say(text, isDone);
   }
 
+  /** Say no more of what is being said. */
+  hush() {
+    this.#voice?.hush();
+  }
+
   show() {
     const isOn = this.#voice !== null || this.#opening !== null;
     const { isHeld, isAway } = this.#hold;

@@ -1,5 +1,6 @@
 // The server's voice for an answer that comes from elsewhere: a request to /v1/audio/speech for each sentence.
 
+import { headers } from "./api.js";
 import { toFloats } from "./voice-player.js";
 import { Sentences } from "./voice-sentences.js";
 
@@ -49,7 +50,7 @@ export class ServerVoice {
   async #fetch(words, signal) {
     const response = await fetch(new URL("../v1/audio/speech", import.meta.url), {
       method: "POST",
-      headers: { "content-type": "application/json", ...(this.key ? { authorization: `Bearer ${this.key}` } : {}) },
+      headers: { "content-type": "application/json", ...headers(this.key) },
       body: JSON.stringify({ ...this.request, input: words, response_format: "pcm" }),
       signal,
     });

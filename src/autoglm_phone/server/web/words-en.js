@@ -86,6 +86,7 @@ export const ENGLISH = {
   thought: "Thought",
   stopped: "Stopped.",
   failed: (message) => `That did not work: ${message}`,
+  lost: "the connection to the server was lost",
   unreadable: (name) => `${name} is neither a picture nor a sound.`,
   keyNeeded: "This server asks for an API key: enter it under Settings.",
   tokens: (count, seconds) => `${count} tokens in ${seconds} s`,

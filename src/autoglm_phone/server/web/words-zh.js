@@ -86,6 +86,7 @@ export const CHINESE = {
   thought: "思考过程",
   stopped: "已停止。",
   failed: (message) => `出错了：${message}`,
+  lost: "与服务器的连接中断了",
   unreadable: (name) => `${name} 不是图片或音频。`,
   keyNeeded: "此服务器需要 API 密钥：请在“设置”中填写。",
   tokens: (count, seconds) => `${count} 个词元，用时 ${seconds} 秒`,
