@@ -1,6 +1,7 @@
 """The button that is held while one speaks, in Chromium: a microphone that hums without end, an ear that counts it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from chat_page import answers, ask, chromium, microphone, needs_chromium, opened, shoot
@@ -12,7 +13,7 @@ from walk_house import DECODER, EAR, WalkHouse
 
 pytestmark = needs_chromium
 
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
 @pytest.fixture(scope="module")
