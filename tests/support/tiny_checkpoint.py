@@ -197,3 +197,51 @@ def write_whisper(folder: Path, stack: int = 6, inner: int = 128, *, width: int 
     }
     write_safetensors(folder / "model.safetensors", tensors)
     return folder
+
+
+def write_glm_asr(folder: Path, out: int, *, width: int = 48, layers: int = 2) -> Path:
+    """A GLM-ASR checkpoint whose embeddings have `out` numbers; its decoder is left out."""
+    config = {
+        "model_type": "glmasr",
+        "audio_config": {
+            "hidden_size": width,
+            "intermediate_size": 4 * width,
+            "num_hidden_layers": layers,
+            "num_attention_heads": 4,
+            "num_mel_bins": 128,
+        },
+        "text_config": {"hidden_size": out},
+    }
+    tower, projector = "model.audio_tower.", "model.multi_modal_projector."
+    sizes: dict[str, tuple[int, ...]] = {
+        f"{tower}conv1.weight": (width, 128, 3),
+        f"{tower}conv1.bias": (width,),
+        f"{tower}conv2.weight": (width, width, 3),
+        f"{tower}conv2.bias": (width,),
+        f"{tower}norm.weight": (width,),
+        f"{tower}norm.bias": (width,),
+        f"{projector}linear_1.weight": (2 * out, 4 * width),
+        f"{projector}linear_1.bias": (2 * out,),
+        f"{projector}linear_2.weight": (out, 2 * out),
+        f"{projector}linear_2.bias": (out,),
+    }
+    for layer in range(layers):
+        prefix = f"{tower}layers.{layer}."
+        for name, rows, columns in (
+            *((f"self_attn.{part}_proj", width, width) for part in "qkvo"),
+            ("mlp.fc1", 4 * width, width),
+            ("mlp.fc2", width, 4 * width),
+        ):
+            sizes[f"{prefix}{name}.weight"] = (rows, columns)
+            if not name.endswith("k_proj"):
+                sizes[f"{prefix}{name}.bias"] = (rows,)
+        for norm in ("input_layernorm", "post_attention_layernorm"):
+            sizes |= {f"{prefix}{norm}.weight": (width,), f"{prefix}{norm}.bias": (width,)}
+    random = np.random.default_rng(8)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    tensors = {
+        name: random.standard_normal(shape).astype(np.float32) * np.float32(0.05) for name, shape in sizes.items()
+    }
+    write_safetensors(folder / "model.safetensors", tensors)
+    return folder

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from autoglm_phone.assemble.checkpoints import import_checkpoint
-from autoglm_phone.cli.convert import TextForm
+from autoglm_phone.cli.convert import TextForm, speech_of
 from autoglm_phone.cli.progress_bar import ProgressBar
 from autoglm_phone.core.errors import BundleError
 from autoglm_phone.settings import this_machine
@@ -80,6 +80,15 @@ def import_model(
     form: Annotated[
         TextForm, typer.Option("--type", help="What a checkpoint of a model hub is converted to.")
     ] = TextForm.Q4_K_M,
+    speech: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="HF_DIR", help="The speech encoder of a checkpoint, else its folder `speech` if it has one."
+        ),
+    ] = None,
+    projector: Annotated[
+        Path | None, typer.Option(metavar="HF_DIR", help="Where Whisper's projector is, if not in the same folder.")
+    ] = None,
 ) -> None:
     """Make a bundle of files that nobody has described, with their digests, and keep it in the store.
 
@@ -89,13 +98,16 @@ def import_model(
     store, path = _store(), path.expanduser().absolute()
     text = prompt.read_text(encoding="utf-8").strip() if prompt is not None else None
     wishes = Wishes(bundle_id, licence, text, beside)
+    ears = speech_of(speech, projector)
     with ProgressBar(f"Importing {path.name}") as bar:
         if is_checkpoint(path):
             if mmproj is not None or beside:
                 raise BundleError(
                     f"{path} is a checkpoint, which is converted into the store: --mmproj and --beside are not for it"
                 )
-            made = import_checkpoint(store, path, wishes, form.value, this_machine().cores, bar)
+            made = import_checkpoint(store, path, wishes, form.value, this_machine().cores, bar, ears)
+        elif ears is not None:
+            raise BundleError(f"--speech belongs to a checkpoint that is converted, and {path} is none")
         else:
             made = import_bundle(store, _found(store, path, mmproj), wishes, bar)
     if made.licence == "unknown":

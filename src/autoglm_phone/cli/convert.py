@@ -12,7 +12,7 @@ from autoglm_phone.cli.progress_bar import ProgressBar
 from autoglm_phone.convert.mix import EncoderMix, TextMix, encoder_mix_beside
 from autoglm_phone.convert.synth import Synthesis, synthesise
 from autoglm_phone.convert.to_gguf import Conversion, Speech, convert_encoders, convert_text
-from autoglm_phone.convert.to_weight_only import convert_weight_only
+from autoglm_phone.convert.to_weight_only import convert_weight_only, encoders_of
 from autoglm_phone.core.errors import SetupError
 from autoglm_phone.settings import this_machine
 from autoglm_phone.weights.checkpoint import open_checkpoint
@@ -72,6 +72,9 @@ def convert(
     projector: Annotated[
         Path | None, typer.Option(metavar="HF_DIR", help="Where its projector is, if not in the same folder.")
     ] = None,
+    encoders_only: Annotated[
+        bool, typer.Option("--encoders-only", help="Leave the text out: encoders and projectors alone.")
+    ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads that quantise; else one for each core.")] = None,
 ) -> None:
     """Convert a checkpoint of GLM-4.1V's architecture: AutoGLM-Phone-9B's, or a fine-tune of it.
@@ -81,18 +84,18 @@ def convert(
     """
     checkpoint = open_checkpoint(source)
     workers = threads or this_machine().cores
-    if projector is not None and speech is None:
-        raise SetupError("--projector belongs to --speech: name the Whisper checkpoint too")
+    heard = speech_of(speech, projector)
     with ProgressBar(f"Converting {source.name}") as bar:
         if form in (Form.INT8, Form.INT4):
             if speech is not None or tokenizer is not None or mmproj_type is not None:
                 raise SetupError(f"--type {form.value} keeps the layout of HF_DIR: it takes none of the other options")
-            print(convert_weight_only(checkpoint, out, 8 if form is Form.INT8 else 4, workers, bar))
+            source_of = encoders_of(checkpoint) if encoders_only else checkpoint
+            print(convert_weight_only(source_of, out, 8 if form is Form.INT8 else 4, workers, bar))
             return
         text = TextForm(form.value)
         how = Conversion(_mix(text), _encoder_mix(mmproj_type, text), _quantiser(), workers, bar, tokenizer)
-        heard = Speech(open_checkpoint(speech), open_checkpoint(projector or speech)) if speech else None
-        files = [convert_encoders(checkpoint, out, how, heard), convert_text(checkpoint, out, how)]
+        files = [convert_encoders(checkpoint, out, how, heard)]
+        files += [] if encoders_only else [convert_text(checkpoint, out, how)]
     print("\n".join(str(path) for path in files if path is not None))
 
 
@@ -112,6 +115,15 @@ def synth(
         how = Synthesis(_mix(form), _encoder_mix(mmproj_type, form), _quantiser(), bar, seed, tokenizer)
         files = synthesise("9b" if preset is Preset.NINE_B else "tiny", out, how)
     print("\n".join(map(str, files)))
+
+
+def speech_of(speech: Path | None, projector: Path | None) -> Speech | None:
+    """The options --speech and --projector. Raises SetupError, or BundleError for a folder that is no checkpoint."""
+    if speech is not None:
+        return Speech(open_checkpoint(speech), open_checkpoint(projector or speech))
+    if projector is not None:
+        raise SetupError("--projector belongs to --speech: name the checkpoint of the speech encoder too")
+    return None
 
 
 def _quantiser() -> Quantiser:

@@ -31,6 +31,7 @@ from autoglm_phone.weights.checkpoint import Checkpoint
 from autoglm_phone.weights.dequantize import Bytes
 from autoglm_phone.weights.encoder_files import PREPROCESSOR_FILE
 from autoglm_phone.weights.progress import Progress
+from autoglm_phone.weights.weight_only import CONFIG_KEY
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Conversion:
 
 def convert_text(checkpoint: Checkpoint, out: Path, how: Conversion) -> Path:
     """Writes `text-<mix>.gguf` into the folder `out`. Raises BundleError that names the field or tensor at fault."""
+    _check_unpacked(checkpoint)
     config = decoder_config.from_checkpoint(checkpoint.config)
     rules = _as_named_in(checkpoint, text_rules(config))
     if "lm_head.weight" not in checkpoint.tensors and checkpoint.config.get("tie_word_embeddings"):
@@ -74,6 +76,7 @@ def convert_text(checkpoint: Checkpoint, out: Path, how: Conversion) -> Path:
 
 def convert_encoders(checkpoint: Checkpoint, out: Path, how: Conversion, speech: Speech | None = None) -> Path | None:
     """Writes `mmproj-<mix>.gguf` with those encoders that there are; None if there are none."""
+    _check_unpacked(checkpoint)
     text_width = decoder_config.from_checkpoint(checkpoint.config).d_model
     vision: vision_config.VisionConfig | None = None
     planned: list[tuple[Checkpoint, list[Planned]]] = []
@@ -117,6 +120,14 @@ def _filled(encoder: Encoder, checkpoint: Checkpoint, planned: Sequence[Planned]
 
 def _chunks(encoder: Encoder, checkpoint: Checkpoint, planned: Planned) -> Iterator[Bytes]:
     return encoder.chunks(planned, rows_of(checkpoint, planned.rule))
+
+
+def _check_unpacked(checkpoint: Checkpoint) -> None:
+    if CONFIG_KEY in checkpoint.config:
+        raise BundleError(
+            f"{checkpoint.folder.name} is packed in int8 or int4 for the encoders in PyTorch, which take it as it is; "
+            "text is computed by llama.cpp: convert the checkpoint that the folder was made from"
+        )
 
 
 def _text_prefixes(checkpoint: Checkpoint) -> tuple[str, ...]:

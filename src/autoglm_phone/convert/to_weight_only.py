@@ -4,10 +4,11 @@ Names, norms, biases, embeddings and convolutions stay as they are, and so does 
 """
 
 import math
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from autoglm_phone.convert.draft_file import Buffer, Part, write_resumably
 from autoglm_phone.convert.encode import in_order
 from autoglm_phone.convert.fingerprint import fingerprint
 from autoglm_phone.convert.planned import CHUNK_ELEMENTS, Rule, rows_of
+from autoglm_phone.core.errors import BundleError
 from autoglm_phone.weights.checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint
 from autoglm_phone.weights.dequantize import Floats
 from autoglm_phone.weights.progress import Progress
@@ -28,6 +30,8 @@ FLOATS = ("F32", "F16", "BF16")
 # Looked up by row, not multiplied with.
 TABLES = ("embed_tokens.weight", "position_embedding.weight", "embed_positions.weight")
 HEAD = "lm_head.weight"
+# Of GLM-4.1V, Whisper, GLM-ASR and projectors; checkpoints of different ages have `model.` in front or not.
+ENCODERS = re.compile(r"(model\.)?(visual|encoder|audio_tower|multi_modal_projector)\.")
 ALSO_COPIED = (
     *("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "chat_template.json"),
     *("preprocessor_config.json", "generation_config.json", "README.md", "LICENSE"),
@@ -62,6 +66,14 @@ def convert_weight_only(checkpoint: Checkpoint, out: Path, bits: Bits, threads: 
     config = {**checkpoint.config, CONFIG_KEY: {"bits": bits, "group_size": GROUP}}
     replace_file(out / CONFIG_FILE, msgspec.json.format(msgspec.json.encode(config)))
     return out
+
+
+def encoders_of(checkpoint: Checkpoint) -> Checkpoint:
+    """Without the text. Raises BundleError if nothing else is in it."""
+    kept = {name: tensor for name, tensor in checkpoint.tensors.items() if ENCODERS.match(name)}
+    if not kept:
+        raise BundleError(f"{checkpoint.folder.name} holds no encoder and no projector")
+    return replace(checkpoint, tensors=kept)
 
 
 def is_packed(tensor: StoredTensor) -> bool:

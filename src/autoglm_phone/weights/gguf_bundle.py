@@ -35,6 +35,9 @@ SENSING_LIMITS = (
     "It reads and writes text and takes what its files have encoders for. Nobody has said what it cannot do."
 )
 
+UNDESCRIBED = "An encoder whose limits nobody has described."
+NONE: Mapping[Modality, ModuleSpec] = {}
+
 DigestOf = Callable[[Path], Digest]
 
 
@@ -56,8 +59,13 @@ class _Header:
         return self.word("general.architecture", "unknown")
 
 
-def bundle_of_gguf(path: Path, digest_of: DigestOf, *, mmproj: Path | None = None) -> Bundle:
-    """path: absolute. mmproj: the file beside it with its encoders, else the one that fits. Raises BundleError."""
+def bundle_of_gguf(
+    path: Path, digest_of: DigestOf, *, mmproj: Path | None = None, more: Mapping[Modality, ModuleSpec] = NONE
+) -> Bundle:
+    """path: absolute. mmproj: the file beside it with its encoders, else the one that fits. Raises BundleError.
+
+    more: modules of other files beside it.
+    """
     text = _read(path)
     if text.arch == "clip":
         raise BundleError(f"{path.name} holds encoders alone; name the text GGUF that it belongs to, with it beside")
@@ -70,6 +78,7 @@ def bundle_of_gguf(path: Path, digest_of: DigestOf, *, mmproj: Path | None = Non
     }
     if encoders is not None:
         modules |= _encoders(encoders, digest_of)
+    modules |= more
     senses = len(modules) > 1
     return Bundle(
         id=path.stem,
@@ -153,7 +162,7 @@ def _module(header: _Header, modality: Modality, digest_of: DigestOf, *, arch: s
         version=header.word("general.name", path.stem),
         licence=header.word("general.license", "unknown"),
         files=(FileSpec(name=path.name, size_bytes=path.stat().st_size, sha256=digest_of(path)),),
-        limits=LIMITS if modality == "text" else "An encoder whose limits nobody has described.",
+        limits=LIMITS if modality == "text" else UNDESCRIBED,
         widths=widths,
     )
 

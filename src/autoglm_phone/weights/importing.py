@@ -45,7 +45,7 @@ def import_bundle(store: Store, bundle: Bundle, wishes: Wishes, progress: Progre
         for modality, module in bundle.modules.items():
             if module.package is None:
                 for file in module.all_files:
-                    _take(store.place(bundle, modality, file), folder / file.name, file.sha256)
+                    take(store.place(bundle, modality, file), folder / file.name, file.sha256)
     named = replace(
         bundle,
         id=wishes.id,
@@ -72,7 +72,7 @@ def check_free(store: Store, beside: Path | None, bundle_id: str) -> Path:
     return folder
 
 
-def _take(source: Path, target: Path, sha256: str) -> None:
+def take(source: Path, target: Path, sha256: str) -> None:
     """A second name for the file where the disk allows it, else a copy; under its final name it is whole."""
     if target.exists():
         if hash_file(target) != sha256:

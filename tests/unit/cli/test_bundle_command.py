@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from tiny_checkpoint import WIDTH, write_checkpoint
+from tiny_checkpoint import WIDTH, write_checkpoint, write_glm_asr, write_whisper
 from tiny_gguf import write_decoder, write_mmproj
 from typer.testing import CliRunner, Result
 
@@ -93,3 +93,38 @@ def test_what_is_wrong_is_told_with_a_status(pair: Path, fault: str) -> None:
             toml.write_text(toml.read_text().replace("d_model = 8", "d_model = 9").replace("d_out = 8", "d_out = 9"))
     result = command("bundle", "check", "mine")
     assert (result.exit_code, told in result.stderr) == (1, True), result.output
+
+
+@pytest.mark.parametrize("is_beside", [True, False])
+def test_a_speech_encoder_in_a_checkpoint_s_folder_goes_into_the_encoders_file(
+    pair: Path, tmp_path: Path, is_beside: bool
+) -> None:
+    checkpoint = write_checkpoint(tmp_path / "tiny-9b")
+    ears = write_whisper((checkpoint if is_beside else tmp_path) / "speech")
+    how = [] if is_beside else ["--speech", str(ears)]
+    made = command("import", str(checkpoint), "--id", "nine", "--type", "q8_0", "--licence", "MIT", *how)
+    assert made.exit_code == 0, made.output
+    shown = command("models", "show", "nine").stdout
+    assert "speech: ultravox encoder" in shown
+    assert shown.count("licence MIT") == 3
+    assert "hear sounds" in (pair.parent / "home" / "bundles" / "nine" / "system_prompt.txt").read_text()
+    assert command("bundle", "check", "nine").exit_code == 0
+
+
+def test_glm_asr_stays_in_safetensors(pair: Path, tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "tiny-9b")
+    ears = write_glm_asr(tmp_path / "ears", WIDTH)
+    made = command("import", str(checkpoint), "--id", "nine", "--type", "q8_0", "--speech", str(ears))
+    assert made.exit_code == 0, made.output
+    shown = command("models", "show", "nine").stdout
+    assert "speech: glmasr encoder, ears (safetensors)" in shown
+    assert ("speech-config.json" in shown, "speech-model.safetensors" in shown) == (True, True)
+    checked = command("bundle", "check", "nine")
+    assert (checked.exit_code, f"d_out {WIDTH}" in checked.stdout) == (0, True)
+
+
+def test_the_options_of_speech_belong_to_checkpoints(pair: Path, tmp_path: Path) -> None:
+    ears = write_whisper(tmp_path / "ears")
+    assert "is none" in str(command("import", str(pair), "--id", "mine", "--speech", str(ears)).exception)
+    lone = command("import", str(pair), "--id", "mine", "--projector", str(ears))
+    assert "--projector belongs to --speech" in str(lone.exception)

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from autoglm_phone.cli.main import app
 from autoglm_phone.core.errors import SetupError
+from autoglm_phone.weights.checkpoint import open_checkpoint
 from autoglm_phone.weights.gguf_tensors import read_tensors
 
 RUNNER = CliRunner()
@@ -57,3 +58,20 @@ def test_synth_takes_the_tokenizer_that_it_is_given(tmp_path: Path) -> None:
     assert isinstance(tokens, list)
     assert tokens[257] == "the"
     assert tokens[-1] == "[PAD151551]"
+
+
+def test_encoders_are_converted_without_the_text(tmp_path: Path) -> None:
+    source, out = write_checkpoint(tmp_path / "model"), tmp_path / "out"
+    assert run("convert", source, "--out", out, "--encoders-only") == [str(out / "mmproj-q8_0.gguf")]
+    assert run("convert", source, "--out", out / "int8", "--type", "int8", "--encoders-only") == [str(out / "int8")]
+    names = open_checkpoint(out / "int8").tensors
+    assert names
+    assert all(name.startswith("model.visual.") for name in names)
+
+
+def test_text_that_is_packed_is_not_converted_again(tmp_path: Path) -> None:
+    source = write_checkpoint(tmp_path / "model")
+    run("convert", source, "--out", tmp_path / "int8", "--type", "int8")
+    for asked in (["convert", "--out", str(tmp_path)], ["import", "--id", "packed"]):
+        failed = RUNNER.invoke(app, [*asked, str(tmp_path / "int8")])
+        assert "text is computed by llama.cpp" in str(failed.exception)

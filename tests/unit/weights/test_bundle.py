@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import pytest
-from small_bundle import HEAD, SPEECH, TEXT, WORDS, sha256, small_bundle, write_bundle
+from small_bundle import HEAD, SPEECH, TEXT, WORDS, file_entry, module, sha256, small_bundle, write_bundle
 
 from autoglm_phone.core.errors import BundleError
+from autoglm_phone.core.module import Mark
 from autoglm_phone.weights.bundle import check_served, load_bundle
+from autoglm_phone.weights.bundle_file import write_bundle as write_described
 
 
 def test_a_bundle_is_read_from_its_folder_or_its_file(tmp_path: Path) -> None:
@@ -70,9 +72,53 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str
 def test_a_form_that_this_version_cannot_serve_is_named(tmp_path: Path) -> None:
     described = load_bundle(write_bundle(tmp_path, (HEAD + TEXT).replace('"gguf"', '"safetensors"')))
     with pytest.raises(
-        BundleError, match="decoder safetensors qwen2, which this version cannot serve, only decoder gguf"
+        BundleError,
+        match=r"decoder safetensors qwen2, which this version cannot serve, only decoder gguf: text is computed by "
+        r"llama\.cpp; convert the checkpoint",
     ):
         check_served(described)
+
+
+EARS = module(
+    "speech",
+    "encoder",
+    "safetensors",
+    "glmasr",
+    file_entry("speech", "config.json", b"{}") + file_entry("speech", "ears.safetensors", b"weights"),
+    'widths = { d_out = 8 }\nmark = { before = "<|begin_of_audio|>", behind = "<|end_of_audio|>" }',
+)
+WIDE_TEXT = TEXT.replace("[[text.files]]", "widths = { d_model = 8 }\n[[text.files]]", 1)
+
+
+def test_a_mark_is_read_and_written_and_only_an_encoder_has_one(tmp_path: Path) -> None:
+    described = load_bundle(write_bundle(tmp_path / "one", HEAD + WIDE_TEXT + EARS))
+    check_served(described)
+    assert described.modules["speech"].mark == Mark("<|begin_of_audio|>", "<|end_of_audio|>")
+    again = tmp_path / "two"
+    write_described(described, again, {})
+    assert load_bundle(again).modules == described.modules
+    for wrong, words in (
+        (HEAD + WIDE_TEXT.replace("[[text.files]]", 'mark = { before = "x" }\n[[text.files]]', 1), "has a mark; only"),
+        (HEAD + WIDE_TEXT + EARS.replace("<|begin_of_audio|>", "x" * 201), "more than 200 characters"),
+    ):
+        with pytest.raises(BundleError, match=words):
+            load_bundle(write_bundle(tmp_path / words[:4], wrong))
+
+
+def test_a_projector_of_its_own_is_a_speech_encoders_in_safetensors(tmp_path: Path) -> None:
+    projector = """
+[speech.projector]
+format = "FORMAT"
+arch = "ultravox"
+widths = { d_in = 8, d_out = 8 }
+""" + file_entry("speech.projector", "projector.safetensors", b"projector")
+    served = load_bundle(
+        write_bundle(tmp_path / "one", HEAD + WIDE_TEXT + EARS + projector.replace("FORMAT", "safetensors"))
+    )
+    check_served(served)
+    other = load_bundle(write_bundle(tmp_path / "two", HEAD + WIDE_TEXT + EARS + projector.replace("FORMAT", "onnx")))
+    with pytest.raises(BundleError, match=r"\[speech.projector\] is onnx behind safetensors"):
+        check_served(other)
 
 
 def test_two_files_of_a_module_need_two_names(tmp_path: Path) -> None:
