@@ -30,7 +30,7 @@ RUN sh scripts/setup.sh venv requirements.lock
 FROM environment AS model
 ARG BUNDLE=
 ENV AUTOGLM_HOME=/app/model
-COPY requirements-nano.lock requirements-nano-plus.lock ./
+COPY requirements-nano.lock requirements-nano-plus.lock requirements-voice.lock ./
 COPY src src
 RUN mkdir model && if [ -n "$BUNDLE" ]; then sh scripts/setup.sh bundle "$BUNDLE"; fi
 
@@ -41,7 +41,7 @@ RUN groupadd --gid 10001 autoglm \
 COPY --from=environment /app/.venv .venv
 COPY --from=model --chown=10001:10001 /app/model model
 COPY LICENSE pyproject.toml requirements.lock requirements-nano.lock requirements-nano-plus.lock \
-    run_autoglm_server.sh ./
+    requirements-voice.lock run_autoglm_server.sh ./
 COPY scripts/setup.sh scripts/
 COPY src src
 # compiled here, because the user of the container may write nothing

@@ -56,5 +56,6 @@ tools:
 
 parts: tools
 	@$(SETUP) bundle autoglm-phone-nano
+	@$(SETUP) bundle autoglm-phone-voice
 	@$(SETUP) chromium
 	@$(SETUP) debootstrap

@@ -13,6 +13,7 @@ from running_server import RunningServer, served
 from autoglm_phone.core.errors import BundleError
 from autoglm_phone.core.module import Modality
 from autoglm_phone.weights.store import LocatedModule, Store, cache_home
+from autoglm_phone.weights.voice_bundle import voice_bundle
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,6 +46,16 @@ def whisper_folder(nano: dict[Modality, LocatedModule]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def voice() -> LocatedModule:
+    """Once its files are there, every server here has it."""
+    try:
+        return Store(cache_home(os.environ)).locate(voice_bundle())["voice"]
+    except BundleError as error:
+        lacking(str(error))
+        raise
+
+
+@pytest.fixture(scope="session")
 def extra_data() -> Path:
     """Real recordings and screenshots from outside the repository: AUTOGLM_TEST_DATA, or ../shared/data beside it."""
     folder = Path(os.environ.get("AUTOGLM_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -60,6 +71,6 @@ def jfk(extra_data: Path) -> bytes:
 
 @pytest.fixture(scope="session")
 def server(nano: dict[Modality, LocatedModule]) -> Iterator[RunningServer]:
-    """The real command with all three modules, as a user starts it."""
+    """The real command with all modules, as a user starts it."""
     with served() as running:
         yield running

@@ -17,7 +17,7 @@ from autoglm_phone.media.limits import MediaLimits
 async def test_a_text_is_said_in_every_format() -> None:
     voice = Hum()
     async with WalkHouse(voice=voice).client() as client, asyncio.timeout(20):
-        for form in ("mp3", "opus", "flac", "wav"):
+        for form in ("mp3", "opus", "aac", "flac", "wav"):
             speech = await client.audio.speech.create(
                 model="tts-1",
                 voice="alloy",

@@ -13,7 +13,7 @@ from autoglm_phone.core.media import Waveform
 from autoglm_phone.media.limits import MediaLimits
 
 SAMPLE_RATE = 16_000
-_ACCEPTED = "WAV, MP3, FLAC, OGG/Opus, WebM or M4A"
+_ACCEPTED = "WAV, MP3, FLAC, OGG/Opus, WebM, M4A or AAC"
 
 # The demuxer is chosen here and named to FFmpeg, which so never probes: playlists, concatenations and the other
 # four hundred formats it knows cannot be reached, whatever the bytes say.
@@ -25,7 +25,8 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftyp", "mov"),
     (0, b"ID3", "mp3"),
 )
-_MPEG_SYNC = 0xFFE0
+# Of MPEG audio; and of ADTS, whose frames are AAC: there, too, but with the layer that MPEG audio has none of.
+_MPEG_SYNC, _ADTS_SYNC, _ADTS_MASK = 0xFFE0, 0xFFF0, 0xFFF6
 
 _CODECS = (
     *("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_s64le", "pcm_f32le", "pcm_f64le"),
@@ -85,9 +86,10 @@ def _container_of(data: bytes) -> str | None:
     for offset, signature, name in _SIGNATURES:
         if data.startswith(signature, offset):
             return name
-    if int.from_bytes(data[:2], "big") & _MPEG_SYNC == _MPEG_SYNC:
-        return "mp3"
-    return None
+    sync = int.from_bytes(data[:2], "big")
+    if sync & _ADTS_MASK == _ADTS_SYNC:
+        return "aac"
+    return "mp3" if sync & _MPEG_SYNC == _MPEG_SYNC else None
 
 
 def _bare_wav(data: bytes) -> bytes:

@@ -14,6 +14,7 @@ SOUND_FORMATS = {
     "opus": ("ogg", "libopus"),
     "webm": ("webm", "libopus"),
     "m4a": ("ipod", "aac"),
+    "aac": ("adts", "aac"),
 }
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 

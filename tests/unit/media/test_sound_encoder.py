@@ -16,7 +16,7 @@ def encoded(form: SoundFormat, *, pieces: int = 7) -> bytes:
     return b"".join([encoder.push(piece.tobytes()) for piece in np.array_split(TONE, pieces)] + [encoder.finish()])
 
 
-@pytest.mark.parametrize("form", ["wav", "mp3", "opus", "flac"])
+@pytest.mark.parametrize("form", ["wav", "mp3", "opus", "aac", "flac"])
 def test_what_was_encoded_is_heard_again(form: SoundFormat) -> None:
     sound = decode_sound(encoded(form), MediaLimits(), param="x")
     assert sound.duration_s == pytest.approx(1, abs=0.1)
@@ -28,12 +28,6 @@ def test_what_was_encoded_is_heard_again(form: SoundFormat) -> None:
 def test_bare_samples_are_what_they_were() -> None:
     assert encoded("pcm") == TONE.tobytes()
     assert encoded("wav")[44:] == TONE.tobytes()
-
-
-def test_aac_comes_in_frames_that_say_what_they_are() -> None:
-    data = encoded("aac")
-    assert data[0] == 0xFF
-    assert data[1] & 0xF6 == 0xF0
 
 
 @pytest.mark.parametrize("form", ["mp3", "flac", "aac"])
