@@ -128,6 +128,8 @@ def _describe(bundle: Bundle, modality: Modality) -> Iterable[str]:
         yield f"          {path}{'' if path.is_file() else ' (missing)'}"
     yield f"  digest  {module.digest}"
     yield f"  limits  {module.limits}"
+    if module.mark is not None:
+        yield f"  mark    {module.mark.before!r} before its embeddings, {module.mark.behind!r} behind"
     if module.hub is not None:
         yield f"  hub     {module.hub.repo} at {module.hub.revision}"
     for file in module.files:

@@ -62,3 +62,13 @@ class Prompt:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    @property
+    def fed_tokens(self) -> tuple[TokenId, ...]:
+        """Those that are not under embeddings."""
+        fed: list[TokenId] = []
+        behind = 0
+        for span in self.embeds:
+            fed += self.tokens[behind : span.start]
+            behind = span.start + len(span.embeddings)
+        return (*fed, *self.tokens[behind:])

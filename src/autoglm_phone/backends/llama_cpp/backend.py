@@ -164,7 +164,7 @@ class LlamaCppBackend:
     def start_sampling(self, request: Request) -> None:
         chain, grammar = None, None
         if not is_plain_argmax(request.sampling):
-            window, prompt = self._config.kv_tokens, request.prompt.tokens
+            window, prompt = self._config.kv_tokens, request.prompt.fed_tokens
             chain = SamplerChain(self._library, self._vocab_size, window, request.sampling, prompt)
         if request.grammar:
             grammar = self._grammars.follow(request.grammar, request.stop_tokens)
