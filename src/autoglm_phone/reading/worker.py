@@ -193,7 +193,8 @@ def _receive(child: ChildSocket, desk: Desk, live: LiveSounds, inbox: "SimpleQue
         while (frame := child.receive()) is not None:
             message = decode_to_media(frame)
             if isinstance(message, ReadJob):
-                digest = Digest(hashlib.sha256(message.data).hexdigest())
+                # Both encoders may be one file, and so one module to the cache; bytes sent as both are two media.
+                digest = Digest(hashlib.sha256(message.modality.encode() + b":" + message.data).hexdigest())
                 inbox.put(partial(desk.take, message, digest))
             elif isinstance(message, LiveSamples | LiveClosed):
                 live.put(message)

@@ -5,10 +5,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hearing_house import as_floats, encoder_of, hum
-from tiny_checkpoint import CONFIG, VISION_CONFIG, random_weights, write_checkpoint, write_whisper
+from tiny_checkpoint import (
+    CONFIG,
+    VISION_CONFIG,
+    WIDTH,
+    random_weights,
+    write_checkpoint,
+    write_safetensors,
+    write_whisper,
+)
 from tiny_glm4v import relative_error
 from torch import nn
 
@@ -26,9 +35,11 @@ from autoglm_phone.models.vision.picture_encoder import PictureEncoder
 from autoglm_phone.ops.packed_linear import PackedLinear
 from autoglm_phone.weights.checkpoint import Checkpoint, open_checkpoint
 from autoglm_phone.weights.encoder_files import open_encoder
+from autoglm_phone.weights.module_spec import FileSpec, ProjectorSpec, Widths
 from autoglm_phone.weights.progress import silent
 from autoglm_phone.weights.tensor_map import CheckpointFloats
 from autoglm_phone.weights.weight_only import Bits
+from autoglm_phone.weights.widths import width_faults
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -194,3 +205,22 @@ def test_a_projector_that_does_not_fit_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"ln_pre.weight \(288,\).*frames of 64 numbers"):
         Projector.of_files(opened, d_in=64)
     assert CONFIG["text_config"]["hidden_size"] == Projector.of_files(opened, d_in=48).config.d_out
+
+
+def test_a_projector_may_stand_in_a_file_of_its_own(checkpoints: dict[Modality, Checkpoint], tmp_path: Path) -> None:
+    config, _ = files_of(checkpoints["speech"])
+    tensors = {name: np.array(one) for name, one in CheckpointFloats(checkpoints["speech"]).items()}
+    own = {name: tensors.pop(name) for name in list(tensors) if name.startswith("multi_modal_projector.")}
+    write_safetensors(tmp_path / "encoder.safetensors", tensors)
+    write_safetensors(tmp_path / "projector.safetensors", own)
+    apart = [config, tmp_path / "encoder.safetensors", tmp_path / "projector.safetensors"]
+    assert np.array_equal(heard(apart), heard(files_of(checkpoints["speech"])))
+    spec = encoder_of(apart[:2], "speech", "ultravox").spec
+    files = tuple(FileSpec(path.name, path.stat().st_size, "0" * 64) for path in apart)
+    for d_in, faults in ((128, 0), (100, 1)):
+        projector = ProjectorSpec("safetensors", "ultravox", files[2:], Widths(d_in=d_in, d_out=WIDTH))
+        module = msgspec.structs.replace(spec, widths=Widths(d_out=128), projector=projector)
+        assert len(width_faults("speech", module, apart)) == faults
+    whole = msgspec.structs.replace(spec, widths=Widths(d_out=WIDTH + 1))
+    [fault] = width_faults("speech", whole, files_of(checkpoints["speech"]))
+    assert f"linear_2.weight of model.safetensors has {WIDTH}" in fault

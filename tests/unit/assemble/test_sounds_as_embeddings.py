@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import io
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import pytest_asyncio
 from hearing_house import WINDOW_SAMPLES, Samples, as_floats, encoder_of, hearing_files, hum, wav, write_folder
 from llama_server import MARKER, ask
+from PIL import Image
 from seeing_house import started, tiny_settings
 from tiny_glm4v import relative_error
 from tiny_speech import GLM_ASR, glm_asr, tensors_of
@@ -19,7 +21,8 @@ from autoglm_phone.assemble.processes import Located, Processes, estimate_memory
 from autoglm_phone.assemble.text_service import template_source
 from autoglm_phone.chat.chat_request import ChatRequest, Thinking
 from autoglm_phone.chat.prompt_builder import BuiltPrompt, PromptBuilder, PromptConfig
-from autoglm_phone.core.conversation import AudioPart, Conversation, Message, TextPart
+from autoglm_phone.chat.turns import Readings
+from autoglm_phone.core.conversation import AudioPart, Conversation, ImagePart, Message, TextPart
 from autoglm_phone.core.errors import (
     InvalidRequest,
     MediaTooLarge,
@@ -210,6 +213,40 @@ async def test_glm_asr_is_heard_as_transformers_hears_it(located: Located, tmp_p
     assert relative_error(rows_of(reading), theirs) < 1e-3  # their extractor's frames are rounded otherwise
     assert isinstance(reading.reading, Embeddings)
     assert reading.reading.mark == mark
+
+
+async def test_a_picture_and_a_sound_of_one_file_are_told_apart_and_answered_as_by_llama_cpp(
+    located: Located, files: tuple[Path, Path], builder: PromptBuilder, tokenizer: Tokenizer
+) -> None:
+    """Both encoders are in one mmproj file, so both modules have one digest."""
+    vision = encoder_of([files[1]], "vision", "glm4v")
+    data = io.BytesIO()
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (112, 140, 3), np.uint8)).save(data, "png")
+    picture, sound = ImagePart(data.getvalue(), "picture"), AudioPart(wav(CLIP), "sound")
+    async with started({**located, "vision": vision}) as both:
+        assert both.media is not None
+        readings: Readings = {
+            picture: await both.media.read_image(picture.data, param="picture"),
+            sound: await both.media.read_sound(sound.data, param="sound"),
+        }
+        with pytest.raises(MediaUndecodable, match="no sound this server reads"):
+            await both.media.read_sound(picture.data, param="sound")
+        message = Message("user", (TextPart("See "), picture, TextPart(" and hear "), sound, TextPart(", please")))
+        request = ChatRequest(Conversation((message,)), GREEDY, thinking=Thinking(is_on=False))
+        built = builder.build(request, readings)
+        tokens, _ = await answer(both, built.prompt, "both")
+    assert (built.image_tokens, built.audio_tokens) == (20, 150)
+    seen, heard_at = built.prompt.embeds
+    text = tokenizer.written
+    prompt = built.prompt.tokens
+    begin = text(prompt[: seen.start]).removesuffix("<|begin_of_image|>")
+    middle = text(prompt[seen.start + 20 : heard_at.start]).removeprefix("<|end_of_image|>")
+    string = f"{begin}{MARKER}{middle}{MARKER}{text(prompt[heard_at.start + 150 :])}"
+    media = [base64.b64encode(one).decode() for one in (picture.data, sound.data)]
+    asked = {"prompt_string": string, "multimodal_data": media}
+    [theirs] = ask(*files, [{"prompt": asked, "n_predict": NUM_ANSWER, "ignore_eos": True}])
+    assert theirs["tokens_evaluated"] == len(prompt)
+    assert theirs["tokens"] == tokens
 
 
 def test_a_mark_must_be_of_the_decoders_vocabulary(located: Located, template: ChatTemplate) -> None:
