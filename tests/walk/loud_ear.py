@@ -1,5 +1,6 @@
 """An ear that takes what is loud for a voice and hears a word for each half second of it; a voice that hums."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
@@ -29,6 +30,8 @@ def quiet(seconds: float, rate: int = 24_000) -> NDArray[np.int16]:
 
 
 class LoudVoice:
+    is_leaving = False
+
     def __init__(self) -> None:
         self._rest = np.zeros(0, np.int16)
 
@@ -45,9 +48,13 @@ class LoudVoice:
 
 @dataclass
 class LoudEar:
-    """Both the LiveDoor and the Transcriptions. asked: the options of every sound that was to be heard."""
+    """Both the LiveDoor and the Transcriptions. asked: the options of every sound that was to be heard.
+
+    gate: if there is one, hearing waits for it.
+    """
 
     asked: list[HearingOptions] = field(default_factory=list)
+    gate: asyncio.Event | None = None
 
     def live_voice(self) -> LoudVoice:
         return LoudVoice()
@@ -56,6 +63,8 @@ class LoudEar:
         self, sound: bytes, options: HearingOptions, *, param: str
     ) -> AsyncGenerator[Heard | TranscriptEnd, None]:
         self.asked.append(options)
+        if self.gate is not None:
+            await self.gate.wait()
         samples = decode_sound(sound, MediaLimits(), param=param).samples
         levels = np.abs(samples) * 32768
         if levels.max() > (LOUD + NOISY) / 2:

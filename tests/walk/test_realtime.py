@@ -3,17 +3,20 @@
 import asyncio
 import base64
 import json
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import numpy as np
 import openai
+import pydantic
 import pytest
 import websockets
 from loud_ear import NOISY, Hum, LoudEar, loud, quiet
 from numpy.typing import NDArray
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
+from openai.types.realtime import RealtimeServerEvent
 from walk_house import MODEL, WalkHouse
 
 from autoglm_phone.core.ids import TokenId
@@ -408,6 +411,134 @@ def test_with_a_key_only_those_who_have_it_come_in() -> None:
     with hearing().live(api_key="right") as address:
         url = address.replace("http", "ws")
         asyncio.run(browser())
+
+
+def test_every_event_is_what_openais_types_say() -> None:
+    """Strictly: the official client takes anything. `hypothesis` is a field of ours."""
+    known: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(RealtimeServerEvent)
+    kinds: set[str] = set()
+
+    async def go() -> None:
+        async with asyncio.timeout(20), websockets.connect(f"{url}/v1/realtime") as socket:
+
+            async def send(**fields: Any) -> None:
+                await socket.send(json.dumps(fields))
+
+            async def until(kind: str) -> None:
+                while True:
+                    event = json.loads(await socket.recv())
+                    known.validate_python(event)
+                    kinds.add(event["type"])
+                    if event["type"] == kind:
+                        return
+
+            await until("session.created")
+            sounds = (quiet(0.5), loud(1.0), quiet(0.8))
+            await send(type="input_audio_buffer.append", audio=b64(np.concatenate(sounds)))
+            await until("response.done")
+            text = {"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
+            item = {"type": "message", "id": "mine", **text}
+            await send(type="conversation.item.create", item=item, previous_item_id="root")
+            await send(type="response.create", response={"output_modalities": ["text"], "max_output_tokens": 4})
+            await until("response.done")
+            await send(type="conversation.item.retrieve", item_id="mine")
+            await send(type="conversation.item.delete", item_id="mine")
+            await send(
+                type="session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+            )
+            await send(type="input_audio_buffer.append", audio=b64(loud(0.5, NOISY)))
+            await send(type="input_audio_buffer.commit")
+            await send(type="response.cancel")
+            await until(f"{TRANSCRIPTION}.failed")
+            await send(type="input_audio_buffer.clear")
+            await until("input_audio_buffer.cleared")
+
+    with hearing(voice=Hum()).live() as address:
+        url = address.replace("http", "ws")
+        asyncio.run(go())
+    assert {"error", "response.output_audio.delta", "response.output_text.delta", "conversation.item.deleted"} <= kinds
+
+
+def test_an_event_may_hold_minutes_of_sound() -> None:
+    async def test(talk: Talk) -> None:
+        await talk.connection.input_audio_buffer.append(audio=b64(np.concatenate([quiet(120), loud(1.0), quiet(0.8)])))
+        await talk.until(f"{TRANSCRIPTION}.completed")
+
+    talk(test)
+
+
+def test_more_than_an_event_may_hold_ends_the_session() -> None:
+    async def send_too_much(socket: websockets.ClientConnection) -> None:
+        await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": "A" * (17 << 20)}))
+        while True:
+            await socket.recv()
+
+    async def go() -> None:
+        async with asyncio.timeout(20), websockets.connect(f"{url}/v1/realtime") as socket:
+            with pytest.raises(websockets.ConnectionClosed):
+                await send_too_much(socket)
+        async with asyncio.timeout(20), websockets.connect(f"{url}/v1/realtime") as socket:
+            await socket.recv()
+
+    with hearing().live() as address:
+        url = address.replace("http", "ws")
+        asyncio.run(go())
+
+
+def test_sounds_of_items_are_bounded() -> None:
+    house = hearing()
+    assert isinstance(house.transcriptions, LoudEar)
+    house.transcriptions.gate = asyncio.Event()
+
+    async def test(talk: Talk) -> None:
+        sound = {"type": "input_audio", "audio": b64(loud(0.5))}
+        for _ in range(9):
+            await talk.connection.conversation.item.create(
+                item=cast(Any, {"type": "message", "role": "user", "content": [sound]})
+            )
+        assert (await talk.until("error")).error.code == "overloaded"
+
+    talk(test, house)
+
+
+def frame(**event: Any) -> bytes:
+    """A text of WebSocket, masked by zeros (RFC 6455, section 5.2)."""
+    text = json.dumps(event).encode()
+    return b"\x81\xff" + len(text).to_bytes(8, "big") + bytes(4) + text
+
+
+def test_who_does_not_read_loses_his_place() -> None:
+    item = {"type": "message", "id": "x", "role": "user", "content": [{"type": "input_text", "text": "x" * 90_000}]}
+    handshake = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Host: localhost")
+    key = f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}"
+
+    async def go(silent: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(silent, (host, int(port)))
+        opening = "\r\n".join(("GET /v1/realtime HTTP/1.1", *handshake, key, "", "")).encode()
+        create = frame(type="conversation.item.create", item=item)
+        retrieve = frame(type="conversation.item.retrieve", item_id="x")
+        await loop.sock_sendall(silent, opening)
+        await loop.sock_recv(silent, 100)
+        await loop.sock_sendall(silent, create + 200 * retrieve)
+        while True:  # the place is free once the server has given the silent one up
+            try:
+                async with websockets.connect(f"ws://{host}:{port}/v1/realtime") as connection:
+                    await connection.recv()
+                    return
+            except websockets.InvalidStatus:
+                await asyncio.sleep(0.01)
+
+    async def in_time() -> None:
+        with socket.socket() as silent:
+            silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            silent.setblocking(False)
+            async with asyncio.timeout(20):
+                await go(silent)
+
+    with hearing().live(max_realtime_sessions=1, max_send_s=0.05) as address:
+        host, _, port = address.removeprefix("http://").partition(":")
+        asyncio.run(in_time())
 
 
 def test_sessions_are_bounded_and_a_message_that_is_no_event_ends_none() -> None:

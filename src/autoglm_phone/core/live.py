@@ -19,6 +19,10 @@ class LiveVoice(Protocol):
         One call at a time. Raises EngineError once the process behind it has gone: begin anew.
         """
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the process behind it was replaced: it goes on as long as this is open."""
+
     def close(self) -> None: ...
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _TAPS_A_PHASE = 24
+# A sample weighs 200 bytes while it is filtered.
+_BLOCK_SAMPLES = 1 << 15
 
 
 def wav_bytes(samples: NDArray[np.int16], sample_rate: int) -> bytes:
@@ -41,6 +43,10 @@ class Resampler:
         """The output that this input completes; it lags half a filter, 12 input samples, behind."""
         if self._up == self._down or not len(samples):
             return samples
+        blocks = range(0, len(samples), _BLOCK_SAMPLES)
+        return np.concatenate([self._push(samples[start : start + _BLOCK_SAMPLES]) for start in blocks])
+
+    def _push(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         known = np.concatenate([self._history, samples.astype(np.float32)])
         steps = np.arange(self._next, len(samples) * self._up, self._down)
         self._next = (

@@ -1,7 +1,7 @@
 """ChangingMedia: the media door whose process can be replaced while pictures and sounds are being read."""
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -52,7 +52,7 @@ class ChangingMedia:
         """A LiveDoor too: until it is closed, its process is not ended."""
         with contextlib.ExitStack() as stack:
             media = _loaded(stack.enter_context(self._handover.using()), "speech", "a live sound")
-            return _HeldVoice(media.live_voice(), stack.pop_all())
+            return _HeldVoice(media.live_voice(), stack.pop_all(), lambda: self.current is media)
 
     def status(self) -> MediaStatus | None:
         return self.current.status() if self.current is not None else None
@@ -84,6 +84,11 @@ class _HeldVoice:
 
     voice: LiveSound
     hold: contextlib.ExitStack
+    is_current: Callable[[], bool]
+
+    @property
+    def is_leaving(self) -> bool:
+        return not self.is_current()
 
     async def push(self, samples: NDArray[np.int16]) -> tuple[float, ...]:
         return await self.voice.push(samples)

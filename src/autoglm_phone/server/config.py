@@ -36,6 +36,7 @@ class ServerConfig:
     max_stored_responses  responses that `previous_response_id` can go on from; 0 stores none
     max_stored_bytes     memory of these, with the dialogues behind them; the least recently used go first
     max_realtime_sessions  beyond these a client of /v1/realtime is told 429
+    max_send_s           that a client of /v1/realtime may take to receive an event; beyond, its session ends
     max_live_s           of a turn that is spoken to one of them; there it is ended, or more is refused
     max_connections      beyond these a connection is told 503
     body_timeout_s       the longest that a client may take to send a body
@@ -62,6 +63,7 @@ class ServerConfig:
     max_stored_bytes: int = 64 << 20
     max_realtime_sessions: int = 16
     max_live_s: float = 300.0
+    max_send_s: float = 30.0
     max_connections: int = 512
     body_timeout_s: float = 60.0
     keep_alive_s: float = 5.0

@@ -20,11 +20,17 @@ from autoglm_phone.chat.live.turn_detector import (
     TurnRules,
     TurnStarted,
 )
-from autoglm_phone.core.errors import AutoGLMError, InvalidRequest, MediaTooLarge
+from autoglm_phone.core.errors import AutoGLMError, InvalidRequest, MediaTooLarge, Overloaded
 from autoglm_phone.core.live import FRAME_SAMPLES, LIVE_RATE, LiveDoor, LiveVoice
 
 # Kept before a turn besides its prefix: what the detector takes to be sure.
 _SPARE_SAMPLES = 8 * FRAME_SAMPLES
+# A longer turn is heard once, behind its end: at every pause it would be heard from its beginning.
+_EARLY_S = 28
+# Turns that have ended and are still being heard. Nobody speaks as fast.
+_MAX_ENDING = 8
+# A detector that was not asked for so long holds no process any more.
+_IDLE_S = 10.0
 # At most so much goes to the detector at once, so that its answers come in time.
 _PUSH_SAMPLES = 32 * FRAME_SAMPLES
 
@@ -103,6 +109,7 @@ class LiveEar:
         self._detector: TurnDetector | None = None
         self._turn: _Turn | None = None
         self._ending: set[asyncio.Task[None]] = set()
+        self._idle: asyncio.TimerHandle | None = None
 
     def configure(self, rules: TurnRules | None, *, has_drafts: bool) -> None:
         """New rules for turns begin the sound anew."""
@@ -157,6 +164,9 @@ class LiveEar:
         self._tape.append(samples)
 
     async def _listen(self, samples: Samples, rules: TurnRules) -> None:
+        self._stop_idle()
+        if self._turn is None and self._voice is not None and self._voice.is_leaving:
+            self._close_voice()
         try:
             if self._voice is None:
                 self._voice = self._door.live_voice()
@@ -166,6 +176,7 @@ class LiveEar:
             self.clear()
             raise
         assert self._detector is not None
+        self._idle = asyncio.get_running_loop().call_later(_IDLE_S, self._rest)
         for event in self._detector.push(probabilities):
             await self._follow(event)
         if self._turn is None:
@@ -183,7 +194,8 @@ class LiveEar:
                 self._run_drafts(turn)
             case TurnPaused() if turn is not None:
                 turn.drafts.pause()
-                turn.hearing = self._start_hearing(turn, self._tape.end)
+                if self._tape.end - turn.start <= _EARLY_S * LIVE_RATE:
+                    turn.hearing = self._start_hearing(turn, self._tape.end)
             case TurnResumed() if turn is not None:
                 if turn.hearing is not None:
                     turn.hearing.cancel()
@@ -218,7 +230,11 @@ class LiveEar:
         return _Turn(turn_id, start, Drafts(self._tape, start, self._hear, tell))
 
     def _start_hearing(self, turn: _Turn, end: int) -> asyncio.Task[str]:
+        are_many_ending = len(self._ending) >= _MAX_ENDING
+
         async def hear(samples: Samples) -> str:
+            if are_many_ending:
+                raise Overloaded(f"{_MAX_ENDING} turns of this session are being heard; wait for their words")
             heard = await self._hear(samples, None)
             if self._has_drafts and turn is self._turn:  # he has paused, and may go on
                 await turn.drafts.settle(heard, end)
@@ -242,7 +258,18 @@ class LiveEar:
         if self._has_drafts:
             turn.drafts.run()
 
+    def _rest(self) -> None:
+        """Nobody speaks, and nothing comes: a process that was replaced need not stay for that."""
+        if self._turn is None:
+            self._close_voice()
+
+    def _stop_idle(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+
     def _close_voice(self) -> None:
+        self._stop_idle()
         if self._voice is not None:
             self._voice.close()
         self._voice = self._detector = None

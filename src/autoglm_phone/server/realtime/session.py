@@ -17,7 +17,7 @@ from autoglm_phone.chat.live.live_ear import (
     SpeechOver,
     Understood,
 )
-from autoglm_phone.core.errors import AutoGLMError, InvalidRequest, UnsupportedModality
+from autoglm_phone.core.errors import AutoGLMError, InvalidRequest, Overloaded, UnsupportedModality
 from autoglm_phone.core.live import LIVE_RATE
 from autoglm_phone.core.request import Client
 from autoglm_phone.core.transcript import Heard, HearingOptions
@@ -53,6 +53,9 @@ from autoglm_phone.server.realtime.wire import Say, error_fields, samples_of
 from autoglm_phone.server.services import Services
 
 BUFFER = "input_audio_buffer"
+_PIECE_SAMPLES = 24_000
+# Of sounds that came with items. Who sends more has not waited for what was heard of the first.
+_MAX_HEARING = 8
 
 
 class RealtimeSession:
@@ -148,7 +151,10 @@ class RealtimeSession:
 
     async def _append(self, audio: str) -> None:
         ear = self._the_ear()
-        await ear.append(self._resampler.push(samples_of(audio, param="audio")))
+        samples = samples_of(audio, param="audio")
+        for start in range(0, len(samples), _PIECE_SAMPLES):
+            await ear.append(self._resampler.push(samples[start : start + _PIECE_SAMPLES]))
+            await asyncio.sleep(0)  # an event may hold minutes of sound, and others are served between
 
     async def _hear(self, samples: Samples, draft: DraftWish | None) -> tuple[Heard, ...]:
         """The ear's Hear."""
@@ -274,6 +280,8 @@ class RealtimeSession:
                     if sound is not None:
                         raise InvalidRequest("`item.content`: an item may hold one sound", param="item.content")
                     self._the_ear()
+                    if len(self._hearing) >= _MAX_HEARING:
+                        raise Overloaded(f"{_MAX_HEARING} sounds of this session are being heard; wait for their words")
                     samples = samples_of(audio or "", param=f"item.content[{index}].audio")
                     sound = (index, Resampler(self._session.audio.input.rate, LIVE_RATE).push(samples))
         return item, sound

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, WebSocket
@@ -50,12 +51,16 @@ def realtime_routes(services: Services, config: ServerConfig) -> APIRouter:
             raise Overloaded(f"{num_open} realtime sessions are open, which is the limit; try again later")
 
     async def _serve(socket: WebSocket) -> None:
-        say = _say_to(socket)
+        patience = asyncio.timeout(None)
+        say = _say_to(socket, patience, config.max_send_s)
         session = RealtimeSession(services, config, client_of(socket, {}), say)
         try:
-            await session.open()
-            async for text in _texts(socket):
-                await _take(session, text, say)
+            async with patience:
+                await session.open()
+                async for text in _texts(socket):
+                    await _take(session, text, say)
+        except TimeoutError:
+            _log.info("a realtime session ended: its client took no event for %g s", config.max_send_s)
         except Exception:  # the edge of a session: logged here, told without internals
             _log.exception("a realtime session failed")
             if socket.application_state is WebSocketState.CONNECTED:
@@ -85,16 +90,24 @@ async def _texts(socket: WebSocket) -> AsyncGenerator[str | None, None]:
         yield message.get("text")
 
 
-def _say_to(socket: WebSocket) -> Say:
+def _say_to(socket: WebSocket, patience: asyncio.Timeout, max_send_s: float) -> Say:
+    """patience ends once, for a client that does not take what it is sent: its place is another's."""
     lock = asyncio.Lock()
+    is_lost = False
 
     async def say(kind: str, /, **fields: Any) -> None:
+        nonlocal is_lost
         async with lock:
-            if WebSocketState.DISCONNECTED in (socket.client_state, socket.application_state):
+            if is_lost or WebSocketState.DISCONNECTED in (socket.client_state, socket.application_state):
                 return
             try:
-                await socket.send_text(event_text(kind, fields))
+                async with asyncio.timeout(max_send_s):
+                    await socket.send_text(event_text(kind, fields))
             except WebSocketDisconnect:
                 _log.debug("a client left before %s", kind)
+            except TimeoutError:
+                is_lost = True
+                with suppress(RuntimeError):  # the session is ending already
+                    patience.reschedule(asyncio.get_running_loop().time())
 
     return say

@@ -18,7 +18,7 @@ from autoglm_phone.chat.live.live_ear import (
     Understood,
 )
 from autoglm_phone.chat.live.turn_detector import TurnRules
-from autoglm_phone.core.errors import EngineError, InvalidRequest, MediaTooLarge, WorkerDied
+from autoglm_phone.core.errors import EngineError, InvalidRequest, MediaTooLarge, Overloaded, WorkerDied
 from autoglm_phone.core.live import FRAME_SAMPLES, LIVE_RATE
 from autoglm_phone.core.transcript import Heard, Segment
 
@@ -26,6 +26,7 @@ from autoglm_phone.core.transcript import Heard, Segment
 @dataclass
 class Voice:
     is_dead: bool = False
+    is_leaving: bool = False
     is_closed: bool = False
 
     async def push(self, samples: Samples) -> tuple[float, ...]:
@@ -77,11 +78,17 @@ class House:
         return self.events
 
 
-def run(test: Callable[[House, LiveEar], Awaitable[None]], rules: TurnRules | None, *, drafts: bool = False) -> House:
+def run(
+    test: Callable[[House, LiveEar], Awaitable[None]],
+    rules: TurnRules | None,
+    *,
+    drafts: bool = False,
+    max_s: float = 4,
+) -> House:
     async def go() -> House:
         house = House()
-        ids = iter("abcdef")
-        ear = LiveEar(house, house.hear, house.tell, lambda: next(ids), max_s=4)
+        ids = iter("abcdefghij")
+        ear = LiveEar(house, house.hear, house.tell, lambda: next(ids), max_s=max_s)
         ear.configure(rules, has_drafts=drafts)
         async with asyncio.timeout(20):
             await test(house, ear)
@@ -242,6 +249,50 @@ def test_a_detector_that_has_gone_is_replaced_and_the_turn_forgotten() -> None:
 
     house = run(test, TurnRules())
     assert all(one.is_closed for one in house.voices)
+
+
+def test_a_detector_whose_module_was_replaced_is_let_go_between_turns() -> None:
+    async def test(house: House, ear: LiveEar) -> None:
+        await ear.append(voice(10))
+        house.voices[0].is_leaving = True
+        await ear.append(np.concatenate([voice(10), silence(20)]))
+        assert len(house.voices) == 1
+        await ear.append(silence(10))
+        assert (len(house.voices), house.voices[0].is_closed) == (2, True)
+        await ear.append(np.concatenate([voice(10), silence(20)]))
+        async with asyncio.timeout(10):
+            while len(house.events) < 6:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+    run(test, TurnRules())
+
+
+def test_turns_that_come_faster_than_they_are_heard_are_bounded() -> None:
+    async def test(house: House, ear: LiveEar) -> None:
+        house.gate.clear()
+        for _ in range(9):
+            await ear.append(np.concatenate([voice(10), silence(20)]))
+        events = await house.until(Misheard)
+        assert isinstance(events[-1], Misheard)
+        assert isinstance(events[-1].error, Overloaded)
+        house.gate.set()
+        async with asyncio.timeout(10):
+            while sum(isinstance(event, Understood) for event in house.events) < 8:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+    run(test, TurnRules())
+
+
+def test_a_long_turn_is_heard_once() -> None:
+    async def test(house: House, ear: LiveEar) -> None:
+        for _ in range(3):
+            await ear.append(np.concatenate([voice(400), silence(8)]))
+            await asyncio.sleep(0)
+        await ear.append(silence(20))
+        await house.until(Understood)
+
+    house = run(test, TurnRules(), max_s=60)
+    assert [num // FRAME_SAMPLES // 100 for num, _ in house.heard] == [4, 8, 12]
 
 
 def test_new_rules_begin_anew() -> None:
