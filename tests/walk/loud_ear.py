@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from autoglm_phone.core.errors import MediaUndecodable
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.live import FRAME_SAMPLES, LIVE_RATE
+from autoglm_phone.core.request import Client
 from autoglm_phone.core.transcript import Heard, HearingOptions, Segment, TranscriptEnd
 from autoglm_phone.core.voice import VOICE_RATE, SpeakingOptions, Voice
 from autoglm_phone.media.audio import decode_sound
@@ -60,7 +61,7 @@ class LoudEar:
         return LoudVoice()
 
     async def stream(
-        self, sound: bytes, options: HearingOptions, *, param: str
+        self, sound: bytes, options: HearingOptions, *, param: str, client: Client
     ) -> AsyncGenerator[Heard | TranscriptEnd, None]:
         self.asked.append(options)
         if self.gate is not None:

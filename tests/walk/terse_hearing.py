@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 
 from autoglm_phone.core.errors import MediaUndecodable
 from autoglm_phone.core.ids import Digest
+from autoglm_phone.core.request import Client
 from autoglm_phone.core.transcript import Heard, HearingOptions, Segment, TranscriptEnd, Word
 
 
@@ -11,7 +12,7 @@ class TerseHearing:
     """Hears "Hello." in any sound of at least two bytes."""
 
     async def stream(
-        self, sound: bytes, options: HearingOptions, *, param: str
+        self, sound: bytes, options: HearingOptions, *, param: str, client: Client
     ) -> AsyncGenerator[Heard | TranscriptEnd, None]:
         if len(sound) < 2:
             raise MediaUndecodable("not a sound", param=param)

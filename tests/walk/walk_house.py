@@ -26,7 +26,7 @@ from autoglm_phone.core.live import LiveDoor
 from autoglm_phone.core.memory import MemoryReport
 from autoglm_phone.core.module import MediaReading, Modality, ModuleInfo, Reading, ReadLine
 from autoglm_phone.core.module_change import ModuleChange, ModuleUse
-from autoglm_phone.core.request import EngineDoor, SamplingParams
+from autoglm_phone.core.request import ANYONE, Client, EngineDoor, SamplingParams
 from autoglm_phone.core.voice import VoiceDoor
 from autoglm_phone.engine.config import EngineConfig
 from autoglm_phone.engine.engine_loop import EngineLoop
@@ -93,10 +93,10 @@ class FakeMedia:
     def has(self, modality: Literal["vision", "speech"]) -> bool:
         return modality in self.modalities
 
-    async def read_image(self, data: bytes, *, param: str) -> MediaReading:
+    async def read_image(self, data: bytes, *, param: str, client: Client = ANYONE) -> MediaReading:
         return self._read("vision", data, param)
 
-    async def read_sound(self, data: bytes, *, param: str) -> MediaReading:
+    async def read_sound(self, data: bytes, *, param: str, client: Client = ANYONE) -> MediaReading:
         return self._read("speech", data, param)
 
     def _read(self, modality: Literal["vision", "speech"], data: bytes, param: str) -> MediaReading:

@@ -34,6 +34,9 @@ MODULE = "autoglm_phone.assemble.media_process"
 # Beside streams that take all cores, nice loading is slow: modules that load in 2 s alone took 21.
 READY_TIMEOUT_S = 600.0
 MAX_ADDRESS_SPACE = 4 << 30
+# Operations a second of one thread that encodes, at the least: a core with AVX-512 was seen to do 60e9 by itself, has a
+# tenth of its time beside streams (nice 10), and others do less.
+SLOW_SPEED = 3e9
 
 _PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 
@@ -159,7 +162,8 @@ def _load_vision(config: VisionConfig, limits: MediaLimits) -> Sense:
 
         files = tuple(map(Path, config.info.files))
         encoder = PictureEncoder(files, max_tokens=config.image_tokens, threads=config.threads, mark=config.mark)
-        return picture_encoder_sense(_measured(config.info, before_bytes), decode, encoder)
+        info, slow_speed = _measured(config.info, before_bytes), SLOW_SPEED * config.threads
+        return picture_encoder_sense(info, decode, encoder, slow_speed=slow_speed)
 
     from autoglm_phone.models.vision.screen_reader import ScreenReader
 
@@ -179,7 +183,8 @@ def _load_speech(config: SpeechConfig, limits: MediaLimits) -> Sense:
 
         files = tuple(map(Path, config.info.files))
         encoder = SpeechModule(files, max_tokens=config.max_tokens, threads=config.threads, mark=config.mark)
-        return sound_encoder_sense(_measured(config.info, before_bytes), decode, encoder)
+        info, slow_speed = _measured(config.info, before_bytes), SLOW_SPEED * config.threads
+        return sound_encoder_sense(info, decode, encoder, slow_speed=slow_speed)
 
     from autoglm_phone.models.speech.transcriber import Transcriber
 

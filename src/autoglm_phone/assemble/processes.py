@@ -28,9 +28,13 @@ from autoglm_phone.reading.door import DoorLimits, MediaProcess
 from autoglm_phone.settings import Resolved, Settings
 from autoglm_phone.speaking.door import VoiceProcess
 from autoglm_phone.weights.bundle import Bundle
+from autoglm_phone.weights.encoder_files import FLOAT_BYTES
 from autoglm_phone.weights.store import LocatedModule, cache_home
+from autoglm_phone.weights.widths import decoder_width
 
 Located = dict[Modality, LocatedModule]
+
+READ_CACHE_BYTES, MAX_EMBEDDINGS_CACHE_BYTES = 16 << 20, 256 << 20
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def engine_config(settings: Settings, resolved: Resolved) -> EngineConfig:
 def estimate_memory(settings: Settings, resolved: Resolved, located: Located) -> MemoryEstimate:
     """What serving these modules will take, without loading them. Raises BundleError if the decoder does not say."""
     has_native_kernels = native_kernels(settings, located["text"]) is not None
-    caches = resolved.spill_bytes, int(settings.media_cache_bytes)
+    caches = resolved.spill_bytes, media_cache_bytes(settings, resolved, located)
     return estimate(
         located,
         engine_config(settings, resolved),
@@ -144,10 +148,25 @@ def make_media(settings: Settings, resolved: Resolved, located: Located) -> Medi
             max_sound_bytes=int(settings.max_body_bytes),
             max_sound_s=settings.max_sound_s,
         ),
-        cache_bytes=int(settings.media_cache_bytes),
+        cache_bytes=media_cache_bytes(settings, resolved, located),
         max_address_space=MAX_ADDRESS_SPACE + more_addresses,
     )
-    return media_door(config, nice=settings.media_nice, limits=DoorLimits(max_work_s=settings.media_timeout_s))
+    return media_door(config, nice=settings.media_nice, limits=door_limits(settings))
+
+
+def media_cache_bytes(settings: Settings, resolved: Resolved, located: Located) -> int:
+    """Words are small; embeddings are kept for a conversation, whose media all fit the window. Raises BundleError."""
+    if settings.media_cache_bytes != "auto":
+        return int(settings.media_cache_bytes)
+    width = decoder_width(located["text"].files[0]) if encoders_of(located) else None
+    return READ_CACHE_BYTES + min(resolved.max_model_len * (width or 0) * FLOAT_BYTES, MAX_EMBEDDINGS_CACHE_BYTES)
+
+
+def door_limits(settings: Settings) -> DoorLimits:
+    """What was set holds for every medium alike."""
+    if settings.media_timeout_s == "auto":
+        return DoorLimits()
+    return DoorLimits(max_work_s=settings.media_timeout_s, max_encoding_s=0.0)
 
 
 def make_voice(settings: Settings, resolved: Resolved, located: Located) -> VoiceProcess | None:

@@ -18,7 +18,7 @@ from autoglm_phone.core.errors import UnsupportedModality
 from autoglm_phone.core.ids import RequestId
 from autoglm_phone.core.module import MediaDoor, MediaReading
 from autoglm_phone.core.prompt import Prompt
-from autoglm_phone.core.request import EngineDoor, Request, TokenEvent
+from autoglm_phone.core.request import Client, EngineDoor, Request, TokenEvent
 from autoglm_phone.text.tokenizer import Tokenizer
 
 
@@ -185,20 +185,20 @@ class ChatService:
         media = list(dict.fromkeys(part for part in parts if isinstance(part, (ImagePart, AudioPart))))
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._read(part)) for part in media]
+                tasks = [group.create_task(self._read(part, request.client)) for part in media]
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
         return dict(zip(media, [task.result() for task in tasks], strict=True))
 
-    async def _read(self, part: ImagePart | AudioPart) -> MediaReading:
+    async def _read(self, part: ImagePart | AudioPart, client: Client) -> MediaReading:
         modality, what = ("vision", "pictures") if isinstance(part, ImagePart) else ("speech", "sounds")
         if self._media is None or not self._media.has("vision" if isinstance(part, ImagePart) else "speech"):
             raise UnsupportedModality(
                 f"{part.param}: this server takes no {what}: its {modality} module is not loaded", param=part.param
             )
         if isinstance(part, ImagePart):
-            reading = await self._media.read_image(part.data, param=part.param)
+            reading = await self._media.read_image(part.data, param=part.param, client=client)
         else:
-            reading = await self._media.read_sound(part.data, param=part.param)
+            reading = await self._media.read_sound(part.data, param=part.param, client=client)
         self._observer.media_read(reading)
         return reading

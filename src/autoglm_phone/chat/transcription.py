@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Protocol
 
 from autoglm_phone.core.errors import UnsupportedModality
+from autoglm_phone.core.request import Client
 from autoglm_phone.core.transcript import Heard, HearingOptions, Task, TranscriptEnd, TranscriptionDoor
 
 
@@ -22,7 +23,7 @@ class TranscriptionService:
         self._media, self._observer = media, observer
 
     async def stream(
-        self, sound: bytes, options: HearingOptions, *, param: str
+        self, sound: bytes, options: HearingOptions, *, param: str, client: Client
     ) -> AsyncGenerator[Heard | TranscriptEnd, None]:
         """Heard for every window in which somebody speaks, then one TranscriptEnd.
 
@@ -35,7 +36,7 @@ class TranscriptionService:
                 raise UnsupportedModality(
                     f"{param}: this server takes no sounds: its speech module is not loaded", param=param
                 )
-            async with aclosing(self._media.transcribe(sound, options, param=param)) as answers:
+            async with aclosing(self._media.transcribe(sound, options, param=param, client=client)) as answers:
                 async for answer in answers:
                     if isinstance(answer, TranscriptEnd):
                         outcome, end = "done", answer

@@ -17,6 +17,7 @@ AutoGLMError
 |- EngineError             we must fix it
 |  |- NotReady             still loading, or restarting; try again after `retry_after_s`
 |  |- WorkerDied           the process that computed the answer has gone
+|  |- GivenUp              nobody waits for this work any more; it is told to no client
 |  `- StepFailed           the backend refused or failed a step
 `- SetupError              the program cannot start as it was asked to
    |- BundleError          a model bundle is incomplete, damaged or inconsistent
@@ -101,6 +102,10 @@ class NotReady(EngineError):
 
 class WorkerDied(EngineError):
     pass
+
+
+class GivenUp(EngineError):
+    """Raised by a checkpoint inside of long work, to end it."""
 
 
 class StepFailed(EngineError):

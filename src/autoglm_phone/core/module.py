@@ -1,5 +1,6 @@
 """What the separate modules are and what they give: a span of the prompt for each medium."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -9,9 +10,17 @@ from numpy.typing import NDArray
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.media import Image, Waveform
 from autoglm_phone.core.prompt import Grid
+from autoglm_phone.core.request import Client
 
 Modality = Literal["text", "vision", "speech", "voice"]
 ModuleKind = Literal["decoder", "encoder", "transcriber", "speaker"]
+
+Checkpoint = Callable[[], None]
+"""What long work calls between its parts: it raises GivenUp once nobody waits for the outcome any more."""
+
+
+def go_on() -> None:
+    """The checkpoint of work that is always brought to its end."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,10 @@ class Embeddings:
 class ImageEncoder(Protocol):
     """Turns a picture into embeddings. Blocking; called off the event loop and off the decode thread."""
 
-    def encode(self, image: Image) -> Embeddings: ...
+    def num_operations(self, image: Image) -> float:
+        """Of floating point, about, so that its time can be told from. Raises RequestError if it is not encoded."""
+
+    def encode(self, image: Image, checkpoint: Checkpoint) -> Embeddings: ...
 
 
 class SoundEncoder(Protocol):
@@ -91,11 +103,14 @@ class SoundEncoder(Protocol):
     def check(self, sound: Waveform) -> None:
         """Raises RequestError if it cannot be encoded. Quick: the number of embeddings is known before they are."""
 
-    def encode(self, sound: Waveform) -> Embeddings: ...
+    def num_operations(self, sound: Waveform) -> float:
+        """As of a picture; of a sound that `check` lets pass."""
+
+    def encode(self, sound: Waveform, checkpoint: Checkpoint) -> Embeddings: ...
 
 
 class ImageReader(Protocol):
-    """Reads a picture as text. Blocking; called off the event loop and off the decode thread."""
+    """Reads a picture as text, within a second. Blocking; called off the event loop and off the decode thread."""
 
     def read(self, image: Image) -> Reading: ...
 
@@ -103,7 +118,7 @@ class ImageReader(Protocol):
 class SpeechReader(Protocol):
     """Hears a sound as text. Blocking; called off the event loop and off the decode thread."""
 
-    def read(self, sound: Waveform) -> Reading: ...
+    def read(self, sound: Waveform, checkpoint: Checkpoint) -> Reading: ...
 
 
 @dataclass(frozen=True)
@@ -119,10 +134,13 @@ class MediaReading:
 
 
 class MediaDoor(Protocol):
-    """The one door to the media process: bytes in, a reading out. Leaving the await gives up the wait."""
+    """The one door to the media process: bytes in, a reading out. Leaving the await gives up the wait.
+
+    client: among whom the process is shared; it changes no reading.
+    """
 
     def has(self, modality: Literal["vision", "speech"]) -> bool: ...
 
-    async def read_image(self, data: bytes, *, param: str) -> MediaReading: ...
+    async def read_image(self, data: bytes, *, param: str, client: Client = ...) -> MediaReading: ...
 
-    async def read_sound(self, data: bytes, *, param: str) -> MediaReading: ...
+    async def read_sound(self, data: bytes, *, param: str, client: Client = ...) -> MediaReading: ...

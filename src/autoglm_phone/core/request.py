@@ -48,6 +48,10 @@ class Client:
     name: str = ""
 
 
+ANYONE = Client()
+"""Who asks for something where nobody shares."""
+
+
 @dataclass(frozen=True)
 class Request:
     """len(prompt) + max_tokens never exceeds the engine's window.

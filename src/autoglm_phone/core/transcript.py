@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.media import Waveform
+from autoglm_phone.core.request import Client
 
 Task = Literal["transcribe", "translate"]
 """translate: into English, whatever is spoken."""
@@ -126,5 +127,5 @@ class TranscriptionDoor(Protocol):
     def has(self, modality: Literal["vision", "speech"]) -> bool: ...
 
     def transcribe(
-        self, data: bytes, options: HearingOptions, *, param: str
+        self, data: bytes, options: HearingOptions, *, param: str, client: Client = ...
     ) -> AsyncGenerator[Heard | TranscriptEnd, None]: ...

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
+from autoglm_phone.core.client_shares import equal_share
 from autoglm_phone.core.errors import AutoGLMError, ContextLengthExceeded, InvalidRequest, Overloaded
 from autoglm_phone.core.ids import RequestId
 from autoglm_phone.core.request import Client, Request, TokenEvent
@@ -42,25 +43,14 @@ class OpenRequests:
             held = self._embed_bytes
             raise Overloaded(f"the pictures of open requests take {held} bytes, the limit is {most}; try again later")
         limit = self._config.max_running + self._config.max_waiting
-        if len(self) >= limit and self._num_open_of(request.client) >= self._share(request.client, limit):
+        clients = [one.client for one in self._open.values()]
+        share = equal_share(limit, request.client, clients)
+        if len(self) >= limit and clients.count(request.client) >= share:
             raise Overloaded(f"{len(self)} requests are open, the limit is {limit}; try again later")
 
     @property
     def _embed_bytes(self) -> int:
         return sum(one.embed_bytes for one in self._open.values())
-
-    def _num_open_of(self, client: Client) -> int:
-        return sum(one.client == client for one in self._open.values())
-
-    def _share(self, client: Client, limit: int) -> int:
-        """What `client` may have open when the queue is full: an equal part of it among those who are there.
-
-        Nobody is sent away for it, so the queue grows over its limit: 72 become at most 210 with ten places (72 + 36 +
-        24 + …).
-        """
-        clients = {one.client for one in self._open.values()} | {client}
-        places = {one.place for one in clients}
-        return limit // len(places) // sum(one.place == client.place for one in clients)
 
     async def stream(
         self, request: Request, submit: Callable[[Request], None], abort: Callable[[RequestId], None]

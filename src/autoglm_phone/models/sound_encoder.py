@@ -11,7 +11,7 @@ import numpy as np
 
 from autoglm_phone.core.errors import InvalidRequest, MediaTooLarge
 from autoglm_phone.core.media import Waveform
-from autoglm_phone.core.module import Embeddings, Mark
+from autoglm_phone.core.module import Checkpoint, Embeddings, Mark, go_on
 from autoglm_phone.models.memory import return_free_memory
 from autoglm_phone.models.torch_on_cpu import set_up_torch
 from autoglm_phone.weights.encoder_files import open_encoder
@@ -39,6 +39,7 @@ class SpeechModule:
         self._chunks = chunks
         self._max_tokens = max_tokens
         self._mark = mark
+        return_free_memory()  # of weights in float32
 
     def num_tokens(self, sound: Waveform) -> int:
         """Exactly as many as `encode` gives."""
@@ -57,10 +58,15 @@ class SpeechModule:
         if not num_tokens:
             raise InvalidRequest(f"the sound of {sound.duration_s:.3f} s is too short to be heard; send a longer one")
 
-    def encode(self, sound: Waveform) -> Embeddings:
+    def num_operations(self, sound: Waveform) -> float:
+        """Of the encoder; the projector's are few."""
+        return sum(self._encoder.num_operations for _ in self._chunks(sound.samples))
+
+    def encode(self, sound: Waveform, checkpoint: Checkpoint = go_on) -> Embeddings:
         """sound: at 16 kHz, and one that `check` lets pass."""
         try:
-            parts = [self._projector.project(self._encoder.encode_chunk(one)) for one in self._chunks(sound.samples)]
+            frames = (self._encoder.encode_chunk(one, checkpoint) for one in self._chunks(sound.samples))
+            parts = [self._projector.project(one) for one in frames]
         finally:
             return_free_memory()
         return Embeddings(np.concatenate(parts), mark=self._mark)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from autoglm_phone.core.errors import UnsupportedModality
 from autoglm_phone.core.live import LiveVoice
 from autoglm_phone.core.module import MediaReading, ModuleInfo
+from autoglm_phone.core.request import ANYONE, Client
 from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd
 from autoglm_phone.ipc.handover import Handover
 from autoglm_phone.reading.door import MediaProcess, MediaStatus
@@ -60,19 +61,19 @@ class ChangingMedia:
     def has(self, modality: MediaModality) -> bool:
         return self.current is not None and self.current.has(modality)
 
-    async def read_image(self, data: bytes, *, param: str) -> MediaReading:
+    async def read_image(self, data: bytes, *, param: str, client: Client = ANYONE) -> MediaReading:
         with self._handover.using() as media:
-            return await _loaded(media, "vision", param).read_image(data, param=param)
+            return await _loaded(media, "vision", param).read_image(data, param=param, client=client)
 
-    async def read_sound(self, data: bytes, *, param: str) -> MediaReading:
+    async def read_sound(self, data: bytes, *, param: str, client: Client = ANYONE) -> MediaReading:
         with self._handover.using() as media:
-            return await _loaded(media, "speech", param).read_sound(data, param=param)
+            return await _loaded(media, "speech", param).read_sound(data, param=param, client=client)
 
     async def transcribe(
-        self, data: bytes, options: HearingOptions, *, param: str
+        self, data: bytes, options: HearingOptions, *, param: str, client: Client = ANYONE
     ) -> AsyncGenerator[Heard | TranscriptEnd, None]:
         with self._handover.using() as media:
-            answers = _loaded(media, "speech", param).transcribe(data, options, param=param)
+            answers = _loaded(media, "speech", param).transcribe(data, options, param=param, client=client)
             async with aclosing(answers):
                 async for answer in answers:
                     yield answer

@@ -4,16 +4,16 @@ No thread, no socket, no clock: the worker calls one method per event, always fr
 """
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from autoglm_phone.core.errors import RequestError
 from autoglm_phone.core.ids import Digest
-from autoglm_phone.core.module import Embeddings, Reading
+from autoglm_phone.core.module import Checkpoint, Embeddings, Reading
 from autoglm_phone.core.transcript import Heard, HearingOptions, Transcript
 from autoglm_phone.reading.cache import CachedReading, ReadingCache
+from autoglm_phone.reading.fair_queue import FairQueue
 from autoglm_phone.reading.messages import (
     Answer,
     Done,
@@ -37,13 +37,22 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """A decoded medium, ready to be read. duration_s is 0 for a picture; hear is there for a sound."""
+    """A decoded medium, ready to be read. duration_s is 0 for a picture; hear is there where a transcript can be had.
+
+    encoding_s: as in WorkBegan.
+    """
 
     digest: Digest
     size_bytes: int
-    read: Callable[[], Reading | Embeddings]
+    read: Callable[[Checkpoint], Reading | Embeddings]
     duration_s: float = 0.0
     hear: Callable[[HearingOptions], Iterator[Heard]] | None = None
+    encoding_s: float = 0.0
+
+    @property
+    def work(self) -> float:
+        """Only to be compared among media for one module."""
+        return self.encoding_s or self.size_bytes
 
 
 class Hands(Protocol):
@@ -58,10 +67,10 @@ class Hands(Protocol):
         """Run the module; `Desk.heard` is called with each window of a transcript, `Desk.read` with the outcome."""
 
     def stop(self, lane: Lane) -> None:
-        """End the transcript that is being made before its next window."""
+        """End what the lane does at its next checkpoint, if it has one before its end."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Job:
     job: ReadJob
     file_digest: Digest
@@ -101,7 +110,7 @@ def reading_lanes(modalities: Iterable[MediaModality]) -> tuple[Lane, ...]:
 
 
 class Desk:
-    """At most one medium is decoded and one in each lane is read at any time; the rest waits in order of arrival.
+    """At most one medium is decoded and one in each lane is read at any time; the rest waits for its client's turn.
 
     Decoding pauses while decoded media of more than max_waiting_bytes wait to be read. A job whose answer is in the
     cache is answered without waiting for anybody's reading.
@@ -115,10 +124,10 @@ class Desk:
         self._hands = hands
         self._max_waiting_bytes = max_waiting_bytes
         self._live: set[JobId] = set()
-        self._to_prepare: deque[_Job] = deque()
+        self._to_prepare: FairQueue[_Job] = FairQueue()
         self._preparing: _Job | None = None
         self._readings: dict[_Key, _Reading] = {}  # those that may be joined: waiting or being read
-        self._to_read: dict[Lane, deque[_Reading]] = {lane: deque() for lane in reading_lanes(modules)}
+        self._to_read: dict[Lane, FairQueue[_Reading]] = {lane: FairQueue() for lane in reading_lanes(modules)}
         self._reading: dict[Lane, _Reading] = {}
 
     def take(self, job: ReadJob, file_digest: Digest) -> None:
@@ -128,22 +137,22 @@ class Desk:
             self._repeat(job.id, hit)
             self._answer(_Job(job, file_digest), hit, was_cached=True)
             return
-        self._to_prepare.append(_Job(job, file_digest))
+        self._to_prepare.put(_Job(job, file_digest), job.client, len(job.data))
         self._advance()
 
     def cancel(self, job_id: JobId) -> None:
-        """Nobody waits for this job. What has not begun is not begun; what has is finished, for the cache.
-
-        A transcript may be long: it is ended after its window.
-        """
+        """Nobody waits for this job. If nobody else waits for its medium, that is not begun, or stopped."""
         self._live.discard(job_id)
-        self._to_prepare = deque(waiting for waiting in self._to_prepare if waiting.job.id != job_id)
+        for waiting in list(self._to_prepare):
+            if waiting.job.id == job_id:
+                self._to_prepare.remove(waiting)
         for queue in self._to_read.values():
-            for reading in [one for one in queue if not self._is_wanted(one)]:
-                queue.remove(reading)
-                del self._readings[reading.key]
+            for reading in list(queue):
+                if not self._is_wanted(reading):
+                    queue.remove(reading)
+                    del self._readings[reading.key]
         for lane, reading in self._reading.items():
-            if reading.hearing is not None and not self._is_wanted(reading) and self._may_be_joined(reading):
+            if not self._is_wanted(reading) and self._may_be_joined(reading):
                 del self._readings[reading.key]
                 self._hands.stop(lane)
         self._advance()
@@ -168,7 +177,7 @@ class Desk:
             self._tell_heard(waiter.job.id, heard)
 
     def read(self, lane: Lane, outcome: Reading | Embeddings | Transcript | Exception | None, seconds: float) -> None:
-        """A module has finished. None: it was stopped."""
+        """A module has finished. None: it was stopped. What came to its end in spite of that is kept, too."""
         reading = self._reading.pop(lane)
         if self._may_be_joined(reading):
             del self._readings[reading.key]
@@ -206,8 +215,8 @@ class Desk:
             return
         new = _Reading(modality, prepared, hearing)
         reading = self._readings.setdefault(new.key, new)
-        if reading is new:
-            self._to_read[reading.lane].append(reading)
+        if reading is not self._reading.get(reading.lane):
+            self._to_read[reading.lane].put(reading, job.job.client, prepared.work)
         reading.waiters.append(job)
         for heard in reading.heard:
             self._tell_heard(job.job.id, heard)
@@ -215,14 +224,26 @@ class Desk:
     def _advance(self) -> None:
         """Give every idle lane its next piece of work."""
         for lane, queue in self._to_read.items():
-            if queue and lane not in self._reading:
-                reading = self._reading[lane] = queue.popleft()
-                self._hands.send(WorkBegan(lane, reading.waiters[0].job.param, reading.prepared.duration_s))
-                self._hands.read(lane, reading.prepared, reading.hearing)
+            while queue and lane not in self._reading:
+                reading = queue.take()
+                module = self._modules[reading.modality]
+                if hit := self._cache.get(reading.prepared.digest, module, reading.hearing):
+                    self._find_read(reading, hit)  # by one that could not be stopped any more
+                    continue
+                self._reading[lane] = reading
+                prepared, param = reading.prepared, reading.waiters[0].job.param
+                self._hands.send(WorkBegan(lane, param, prepared.duration_s, prepared.encoding_s))
+                self._hands.read(lane, prepared, reading.hearing)
         if self._to_prepare and self._preparing is None and self._waiting_bytes <= self._max_waiting_bytes:
-            self._preparing = self._to_prepare.popleft()
+            self._preparing = self._to_prepare.take()
             self._hands.send(WorkBegan("decoding", self._preparing.job.param))
             self._hands.prepare(self._preparing.job)
+
+    def _find_read(self, reading: _Reading, entry: CachedReading) -> None:
+        del self._readings[reading.key]
+        for waiter in reading.waiters:
+            self._repeat(waiter.job.id, entry)
+            self._finish(waiter, entry, was_cached=True)
 
     @property
     def _waiting_bytes(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from autoglm_phone.core.client_shares import equal_share
 from autoglm_phone.core.errors import (
     AutoGLMError,
     EngineError,
@@ -22,6 +23,7 @@ from autoglm_phone.core.errors import (
     WorkerDied,
 )
 from autoglm_phone.core.module import Embeddings, MediaReading, ModuleInfo, Reading
+from autoglm_phone.core.request import ANYONE, Client
 from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd
 from autoglm_phone.ipc.process import ProcessOptions, ProcessState, SupervisedProcess
 from autoglm_phone.reading.live_door import LiveDoorSide, LiveSound
@@ -55,12 +57,16 @@ _REFUSALS: dict[str, type[RequestError]] = {
 class DoorLimits:
     """max_work_s bounds one decoding or one reading, not the time in the queue; past it the process is replaced.
 
-    A sound may take its own length on top: beside a busy decoder five minutes of speech take more than one.
+    A sound may take its own length on top: beside a busy decoder five minutes of speech take more than one. What an
+    encoder may need for a medium comes on top as well, but no more than max_encoding_s.
+
+    max_jobs, max_pending_bytes: when they are reached, a client still gets in who has less than his equal part.
     """
 
     max_jobs: int = 64
     max_pending_bytes: int = 256 << 20
     max_work_s: float = 60.0
+    max_encoding_s: float = 3600.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ class _Waiter:
     modality: MediaModality
     param: str
     size_bytes: int
+    client: Client
     answers: asyncio.Queue[MediaReading | Heard | TranscriptEnd | AutoGLMError] = field(default_factory=asyncio.Queue)
 
     async def take(self) -> MediaReading | Heard | TranscriptEnd:
@@ -144,17 +151,17 @@ class MediaProcess:
     def has(self, modality: MediaModality) -> bool:
         return modality in self._modalities
 
-    async def read_image(self, data: bytes, *, param: str) -> MediaReading:
-        return await self._read("vision", data, param)
+    async def read_image(self, data: bytes, *, param: str, client: Client = ANYONE) -> MediaReading:
+        return await self._read("vision", data, param, client)
 
-    async def read_sound(self, data: bytes, *, param: str) -> MediaReading:
-        return await self._read("speech", data, param)
+    async def read_sound(self, data: bytes, *, param: str, client: Client = ANYONE) -> MediaReading:
+        return await self._read("speech", data, param, client)
 
     async def transcribe(
-        self, data: bytes, options: HearingOptions, *, param: str
+        self, data: bytes, options: HearingOptions, *, param: str, client: Client = ANYONE
     ) -> AsyncGenerator[Heard | TranscriptEnd, None]:
         self._check_transcribes(param)
-        with self._job("speech", data, param, options) as waiter:
+        with self._job("speech", data, param, client, options) as waiter:
             while True:
                 answer = await waiter.take()
                 assert not isinstance(answer, MediaReading)
@@ -180,21 +187,27 @@ class MediaProcess:
             cache_misses=self._counts["miss"],
         )
 
-    async def _read(self, modality: MediaModality, data: bytes, param: str) -> MediaReading:
-        with self._job(modality, data, param) as waiter:
+    async def _read(self, modality: MediaModality, data: bytes, param: str, client: Client) -> MediaReading:
+        with self._job(modality, data, param, client) as waiter:
             answer = await waiter.take()
             assert isinstance(answer, MediaReading)
             return answer
 
     @contextlib.contextmanager
     def _job(
-        self, modality: MediaModality, data: bytes, param: str, hearing: HearingOptions | None = None
+        self,
+        modality: MediaModality,
+        data: bytes,
+        param: str,
+        client: Client,
+        hearing: HearingOptions | None = None,
     ) -> Iterator[_Waiter]:
         """A job that the process has been given; leaving gives it up unless it was answered."""
-        self._admit(modality, data, param)
+        self._check_there(modality, param)
+        self._admit(data, client)
         job_id = JobId(next(self._ids))
-        self._process.send(encode(ReadJob(job_id, modality, data, param, hearing)))
-        waiter = self._waiters[job_id] = _Waiter(modality, param, len(data))
+        self._process.send(encode(ReadJob(job_id, modality, data, param, hearing, client)))
+        waiter = self._waiters[job_id] = _Waiter(modality, param, len(data), client)
         try:
             yield waiter
         finally:
@@ -218,12 +231,15 @@ class MediaProcess:
                 param=param,
             )
 
-    def _admit(self, modality: MediaModality, data: bytes, param: str) -> None:
-        self._check_there(modality, param)
-        pending_bytes = sum(waiter.size_bytes for waiter in self._waiters.values())
-        if len(self._waiters) >= self._limits.max_jobs:
-            raise Overloaded(f"{len(self._waiters)} pictures and sounds are waiting to be read; try again")
-        if pending_bytes and pending_bytes + len(data) > self._limits.max_pending_bytes:
+    def _admit(self, data: bytes, client: Client) -> None:
+        limits, waiting = self._limits, self._waiters.values()
+        clients = [one.client for one in waiting]
+        own = [one.size_bytes for one in waiting if one.client == client]
+        pending_bytes = sum(one.size_bytes for one in waiting)
+        if len(clients) >= limits.max_jobs and len(own) >= equal_share(limits.max_jobs, client, clients):
+            raise Overloaded(f"{len(clients)} pictures and sounds are waiting to be read; try again")
+        is_full = pending_bytes and pending_bytes + len(data) > limits.max_pending_bytes
+        if is_full and sum(own) + len(data) > equal_share(limits.max_pending_bytes, client, clients):
             raise Overloaded(f"{pending_bytes} bytes of media are waiting to be read; try again")
 
     def _take(self, frame: bytes) -> None:
@@ -231,8 +247,8 @@ class MediaProcess:
         match message:
             case Ready(infos):
                 self.infos = infos
-            case WorkBegan(lane, param, media_s):
-                limit_s = self._limits.max_work_s + media_s
+            case WorkBegan(lane, param, media_s, encoding_s):
+                limit_s = self._limits.max_work_s + media_s + min(encoding_s, self._limits.max_encoding_s)
                 reason = f"{param} kept its {lane} thread busy for more than {limit_s:g} s"
                 self._busy[lane] = asyncio.get_running_loop().call_later(limit_s, self._process.kill, reason)
             case WorkEnded(lane):

@@ -8,6 +8,7 @@ import numpy as np
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.module import Embeddings, Mark, ModuleInfo, ReadLine
 from autoglm_phone.core.prompt import Grid
+from autoglm_phone.core.request import Client
 from autoglm_phone.core.transcript import Heard, HearingOptions
 
 JobId = NewType("JobId", int)
@@ -25,7 +26,7 @@ Lane = Literal["decoding", "vision", "speech", "drafts"]
 class ReadJob(msgspec.Struct, frozen=True, tag=True):
     """Read this encoded picture or sound. `param` names it in error messages.
 
-    hearing: a transcript of the sound is wanted, window by window; None: a reading.
+    hearing: a transcript of the sound is wanted, window by window; None: a reading. client: who has his turn with it.
     """
 
     id: JobId
@@ -33,6 +34,7 @@ class ReadJob(msgspec.Struct, frozen=True, tag=True):
     data: bytes
     param: str
     hearing: HearingOptions | None = None
+    client: Client = Client()
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):
@@ -68,12 +70,14 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 class WorkBegan(msgspec.Struct, frozen=True, tag=True):
     """Sent before the work starts, so that the door sees a hang even if nothing else can be sent.
 
-    media_s: how long the sound is that is read; 0 for everything else.
+    media_s: how long the sound is that is read; 0 for everything else. encoding_s: what an encoder may well need on a
+    slow and busy machine; 0 for a reader.
     """
 
     lane: Lane
     param: str
     media_s: float = 0.0
+    encoding_s: float = 0.0
 
 
 class WorkEnded(msgspec.Struct, frozen=True, tag=True):

@@ -13,6 +13,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Protocol, TypeVar
 
+from autoglm_phone.core.errors import GivenUp
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.media import Image, Waveform
 from autoglm_phone.core.module import (
@@ -60,24 +61,35 @@ class Sense:
 def picture_sense(info: ModuleInfo, decode: Callable[[bytes, str], Image], reader: ImageReader) -> Sense:
     def prepare(data: bytes, param: str) -> Prepared:
         image = decode(data, param)
-        return Prepared(image.digest, image.pixels.nbytes, partial(reader.read, image))
+        return Prepared(image.digest, image.pixels.nbytes, lambda _: reader.read(image))
 
     return Sense(info, prepare)
 
 
-def picture_encoder_sense(info: ModuleInfo, decode: Callable[[bytes, str], Image], encoder: ImageEncoder) -> Sense:
+def picture_encoder_sense(
+    info: ModuleInfo, decode: Callable[[bytes, str], Image], encoder: ImageEncoder, *, slow_speed: float
+) -> Sense:
+    """slow_speed: operations a second that it does at the least, beside a busy decoder; slower ones are given up."""
+
     def prepare(data: bytes, param: str) -> Prepared:
         image = decode(data, param)
-        return Prepared(image.digest, image.pixels.nbytes, partial(encoder.encode, image))
+        encoding_s = encoder.num_operations(image) / slow_speed
+        return Prepared(image.digest, image.pixels.nbytes, partial(encoder.encode, image), encoding_s=encoding_s)
 
     return Sense(info, prepare)
 
 
-def sound_encoder_sense(info: ModuleInfo, decode: Callable[[bytes, str], Waveform], encoder: SoundEncoder) -> Sense:
+def sound_encoder_sense(
+    info: ModuleInfo, decode: Callable[[bytes, str], Waveform], encoder: SoundEncoder, *, slow_speed: float
+) -> Sense:
+    """slow_speed: as for pictures."""
+
     def prepare(data: bytes, param: str) -> Prepared:
         sound = decode(data, param)
         encoder.check(sound)
-        return Prepared(sound.digest, sound.samples.nbytes, partial(encoder.encode, sound), sound.duration_s)
+        encoding_s = encoder.num_operations(sound) / slow_speed
+        read = partial(encoder.encode, sound)
+        return Prepared(sound.digest, sound.samples.nbytes, read, sound.duration_s, encoding_s=encoding_s)
 
     return Sense(info, prepare)
 
@@ -150,7 +162,7 @@ class _Threads:
 
     def read(self, lane: Lane, prepared: Prepared, hearing: HearingOptions | None) -> None:
         stop = self._stops[lane] = threading.Event()
-        work: Callable[[], Reading | Embeddings | Transcript | None] = prepared.read
+        work: Callable[[], Reading | Embeddings | Transcript | None] = partial(_read, prepared, stop)
         if hearing is not None:
             work = partial(self._hear, lane, prepared, hearing, stop)
         self._reading[lane].put(partial(self._report, work, partial(self.desk.read, lane)))
@@ -181,6 +193,19 @@ class _Threads:
         except Exception as error:
             outcome = error
         self._inbox.put(partial(done, outcome, time.perf_counter() - started))
+
+
+def _read(prepared: Prepared, stop: threading.Event) -> Reading | Embeddings | None:
+    """None: stopped before the end."""
+
+    def checkpoint() -> None:
+        if stop.is_set():
+            raise GivenUp("nobody waits for it any more")
+
+    try:
+        return prepared.read(checkpoint)
+    except GivenUp:
+        return None
 
 
 def _work(queue: "SimpleQueue[Callable[[], None]]") -> None:

@@ -11,7 +11,7 @@ from autoglm_phone.core.live import LiveDoor
 from autoglm_phone.core.memory import MemoryReport
 from autoglm_phone.core.module import MediaReading, Modality, ModuleInfo
 from autoglm_phone.core.module_change import ModuleChange, ModuleUse
-from autoglm_phone.core.request import EngineStatus
+from autoglm_phone.core.request import Client, EngineStatus
 from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd
 from autoglm_phone.core.voice import VoiceDoor
 from autoglm_phone.server.media_state import MediaState
@@ -40,7 +40,7 @@ class Transcriptions(Protocol):
     """The use case of a whole transcript: any number of Heard, one TranscriptEnd. Closing it ends the work."""
 
     def stream(
-        self, sound: bytes, options: HearingOptions, *, param: str
+        self, sound: bytes, options: HearingOptions, *, param: str, client: Client
     ) -> AsyncGenerator[Heard | TranscriptEnd, None]: ...
 
 
@@ -51,7 +51,7 @@ class EngineMonitor(Protocol):
 class Pictures(Protocol):
     """The use case of one picture by itself. Leaving the await gives up the wait."""
 
-    async def read(self, picture: bytes, *, param: str) -> MediaReading: ...
+    async def read(self, picture: bytes, *, param: str, client: Client) -> MediaReading: ...
 
 
 class MediaMonitor(Protocol):

@@ -134,8 +134,16 @@ class Settings(BaseModel):
         default="auto", description="CPU threads of reading a picture or sound; auto: one, or all cores for an encoder"
     )
     media_nice: int = Field(default=10, ge=0, le=19, description="How far reading media steps back for the decoder")
-    media_timeout_s: int = Field(default=60, ge=1, description="Seconds that one picture or sound may take to be read")
-    media_cache_bytes: ByteSize = Field(default=ByteSize(16 << 20), ge=0, description="Memory for what was read before")
+    media_timeout_s: AtLeastOne | Auto = Field(
+        default="auto",
+        description="Seconds that one picture may take to be read, and a sound besides its own length; auto: 60, and "
+        "for an encoder what it may need of the medium on a slow and busy machine, up to an hour",
+    )
+    media_cache_bytes: Annotated[ByteSize, Field(ge=0)] | Auto = Field(
+        default="auto",
+        description="Memory for what was read before; auto: 16MiB, and with an encoder as much as a whole window of "
+        "its embeddings takes, up to 256MiB",
+    )
     max_body_bytes: ByteSize = Field(default=ByteSize(32 << 20), ge=1024, description="Largest body of a request")
     max_media_parts: int = Field(default=32, ge=0, description="Pictures and sounds of one request")
     max_image_pixels: int = Field(default=32_000_000, ge=1, description="Pixels of the largest picture")

@@ -39,7 +39,8 @@ def load_into(
     wanted = dict(module.named_parameters())
     unmapped = wanted.keys() ^ {rule.ours for rule in names.rules}
     assert not unmapped, f"the module and its name map differ: {sorted(unmapped)}"
-    for rule in names.rules:
+    # The largest first: in float32 it takes more than once it is held packed, and then little else is there yet.
+    for rule in sorted(names.rules, key=lambda rule: -wanted[rule.ours].numel()):
         made = _made(rule, tensors, tuple(wanted[rule.ours].shape))
         path, _, name = rule.ours.rpartition(".")
         owner = module.get_submodule(path)

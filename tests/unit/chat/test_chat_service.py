@@ -18,7 +18,7 @@ from autoglm_phone.core.conversation import AudioPart, Conversation, ImagePart, 
 from autoglm_phone.core.errors import MediaUndecodable, UnsupportedModality, WorkerDied
 from autoglm_phone.core.ids import Digest, TokenId
 from autoglm_phone.core.module import MediaDoor, MediaReading, Reading
-from autoglm_phone.core.request import EngineStatus, FinishReason, Request, SamplingParams, TokenEvent
+from autoglm_phone.core.request import ANYONE, Client, EngineStatus, FinishReason, Request, SamplingParams, TokenEvent
 from autoglm_phone.text.chat_template import ChatTemplate
 
 TOKENIZER = tiny_tokenizer()
@@ -66,10 +66,10 @@ class MeetingMedia:
     def has(self, modality: Literal["vision", "speech"]) -> bool:
         return modality in self._modalities
 
-    async def read_image(self, data: bytes, *, param: str) -> MediaReading:
+    async def read_image(self, data: bytes, *, param: str, client: Client = ANYONE) -> MediaReading:
         return await self._read("vision", "[500,100] Settings", param)
 
-    async def read_sound(self, data: bytes, *, param: str) -> MediaReading:
+    async def read_sound(self, data: bytes, *, param: str, client: Client = ANYONE) -> MediaReading:
         if data == b"noise":
             raise MediaUndecodable(f"{param} cannot be decoded", param=param)
         return await self._read("speech", "hello", param)

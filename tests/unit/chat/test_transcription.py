@@ -8,6 +8,7 @@ import pytest
 from autoglm_phone.chat.transcription import TranscriptionService
 from autoglm_phone.core.errors import UnsupportedModality, WorkerDied
 from autoglm_phone.core.ids import Digest
+from autoglm_phone.core.request import ANYONE, Client
 from autoglm_phone.core.transcript import Heard, HearingOptions, Task, TranscriptEnd
 
 OPTIONS = HearingOptions("translate")
@@ -25,7 +26,7 @@ class ScriptedDoor:
         return self._has_ears
 
     async def transcribe(
-        self, data: bytes, options: HearingOptions, *, param: str
+        self, data: bytes, options: HearingOptions, *, param: str, client: Client = ANYONE
     ) -> AsyncGenerator[Heard | TranscriptEnd, None]:
         self.asked.append((data, options, param))
         try:
@@ -48,7 +49,7 @@ class Notes:
 def heard(service: TranscriptionService, *, leave_after: int | None = None) -> list[Heard | TranscriptEnd]:
     async def ask() -> list[Heard | TranscriptEnd]:
         answers: list[Heard | TranscriptEnd] = []
-        async with aclosing(service.stream(b"talk", OPTIONS, param="file")) as parts:
+        async with aclosing(service.stream(b"talk", OPTIONS, param="file", client=ANYONE)) as parts:
             async for part in parts:
                 answers.append(part)
                 if len(answers) == leave_after:

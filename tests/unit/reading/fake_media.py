@@ -12,6 +12,9 @@ count             heard as the number of windows so far
 deaf              a window without speech
 fail, refuse      the listener fails, refuses
 
+layers FIFO LOG   of the encoder that the config "encoder" stands for: it writes a letter into LOG for each of its
+                  hundred layers, and before the fourth waits for the fifo
+
 The config "second" stands for modules of another version, "vision only" for what it says.
 """
 
@@ -27,11 +30,11 @@ from numpy.typing import NDArray
 from autoglm_phone.core.errors import InvalidRequest, MediaTooLarge, MediaUndecodable
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.media import Image, Waveform
-from autoglm_phone.core.module import Modality, ModuleInfo, Reading
+from autoglm_phone.core.module import Checkpoint, Embeddings, Modality, ModuleInfo, Reading
 from autoglm_phone.core.transcript import Heard, HearingOptions, Segment
 from autoglm_phone.ipc.child import ChildSocket, run_child
 from autoglm_phone.reading.messages import MediaModality
-from autoglm_phone.reading.worker import Sense, picture_sense, serve, sound_sense
+from autoglm_phone.reading.worker import Sense, picture_encoder_sense, picture_sense, serve, sound_sense
 
 
 def info(modality: Modality, version: str = "1") -> ModuleInfo:
@@ -71,11 +74,30 @@ class FakeReader:
         return Reading(rest, f"reading {self.num_read}")
 
 
+class FakeEncoder:
+    def num_operations(self, image: Image) -> float:
+        return image.pixels.size
+
+    def encode(self, image: Image, checkpoint: Checkpoint) -> Embeddings:
+        command, *rest = image.pixels.tobytes().decode().split()
+        if command == "hang":
+            threading.Event().wait()
+        if command == "layers":
+            fifo, log = map(Path, rest)
+            for layer in range(100):
+                if layer == 3:
+                    fifo.read_text()
+                checkpoint()
+                with log.open("a") as file:
+                    file.write("x")
+        return Embeddings(np.zeros((1, 4), np.float32))
+
+
 @dataclass
 class FakeEar:
     num_heard: int = 0
 
-    def read(self, sound: Waveform) -> Reading:
+    def read(self, sound: Waveform, checkpoint: Checkpoint) -> Reading:
         text = bytes(sound.samples.astype(np.uint8)).decode()
         if text.startswith("hang"):
             threading.Event().wait()
@@ -116,6 +138,8 @@ class FakeDetector:
 def main(child: ChildSocket, config: bytes) -> None:
     version = "2" if config == b"second" else "1"
     senses: dict[MediaModality, Sense] = {"vision": picture_sense(info("vision", version), decode_image, FakeReader())}
+    if config == b"encoder":
+        senses["vision"] = picture_encoder_sense(info("vision"), decode_image, FakeEncoder(), slow_speed=1.0)
     if config != b"vision only":
         senses["speech"] = sound_sense(info("speech", version), decode_sound, FakeEar())
     serve(child, senses, cache_bytes=1 << 20, max_waiting_bytes=1 << 20, new_detector=FakeDetector)

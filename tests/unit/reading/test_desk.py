@@ -6,7 +6,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from autoglm_phone.core.errors import MediaTooLarge
 from autoglm_phone.core.ids import Digest
-from autoglm_phone.core.module import Embeddings, Reading
+from autoglm_phone.core.module import Embeddings, Reading, go_on
+from autoglm_phone.core.request import ANYONE, Client
 from autoglm_phone.core.transcript import Heard, HearingOptions, Segment, Transcript
 from autoglm_phone.reading.cache import ReadingCache
 from autoglm_phone.reading.desk import Desk, Prepared
@@ -40,7 +41,6 @@ def no_windows(options: HearingOptions) -> Iterator[Heard]:
 @dataclass
 class Hearing:
     heard: list[Heard] = field(default_factory=list)
-    is_stopped: bool = False
 
 
 class Bench:
@@ -53,6 +53,7 @@ class Bench:
         self.preparing: list[ReadJob] = []
         self.reading: list[tuple[Lane, Prepared]] = []
         self.hearing: dict[Lane, Hearing] = {}  # the transcripts that are being made
+        self.stopped: set[Lane] = set()
         self.desk = Desk(MODULES, ReadingCache(cache_bytes), self, max_waiting_bytes=max_waiting_bytes)
 
     def send(self, message: FromMedia) -> None:
@@ -68,12 +69,13 @@ class Bench:
 
     def read(self, lane: Lane, prepared: Prepared, hearing: HearingOptions | None) -> None:
         self.reading.append((lane, prepared))
+        self.stopped.discard(lane)
         if hearing is not None:
             self.hearing[lane] = Hearing()
 
     def stop(self, lane: Lane) -> None:
-        assert not self.hearing[lane].is_stopped
-        self.hearing[lane].is_stopped = True
+        assert lane not in self.stopped
+        self.stopped.add(lane)
 
     def take(
         self,
@@ -83,9 +85,10 @@ class Bench:
         *,
         file: str | None = None,
         hearing: HearingOptions | None = None,
+        client: Client = ANYONE,
     ) -> None:
         """A job whose file decodes to `medium`; the same medium comes in the same file unless `file` is given."""
-        job = ReadJob(JobId(number), modality, medium.encode(), f"part {number}", hearing)
+        job = ReadJob(JobId(number), modality, medium.encode(), f"part {number}", hearing, client)
         self.desk.take(job, Digest(file or f"file {medium}"))
 
     def listen(self, number: int, medium: str, hearing: HearingOptions = PLAIN, *, file: str | None = None) -> None:
@@ -95,15 +98,20 @@ class Bench:
 
     def end_preparing(self, error: Exception | None = None) -> None:
         medium = self.preparing.pop().data.decode()
-        prepared = Prepared(Digest(f"medium {medium}"), 100, lambda: Reading(medium, ""), 1.5, no_windows)
+        prepared = Prepared(
+            Digest(f"medium {medium}"), max(100, 10 * len(medium)), lambda _: Reading(medium, ""), 1.5, no_windows
+        )
         self.desk.prepared(error or prepared, 0.25)
 
-    def end_reading(self, lane: Lane = "vision", error: Exception | None = None) -> None:
+    def end_reading(self, lane: Lane = "vision", error: Exception | None = None, *, too_late: bool = False) -> None:
+        """too_late: to be stopped, if it was told to."""
         (prepared,) = [one for other, one in self.reading if other == lane]
         self.reading.remove((lane, prepared))
-        outcome: Reading | Embeddings | Transcript | None = prepared.read()
+        outcome: Reading | Embeddings | Transcript | None = prepared.read(go_on)
         if (hearing := self.hearing.pop(lane, None)) is not None:
-            outcome = None if hearing.is_stopped else Transcript(1.5, tuple(hearing.heard))
+            outcome = Transcript(1.5, tuple(hearing.heard))
+        if lane in self.stopped and not too_late:
+            outcome = None
         self.desk.read(lane, error or outcome, 3.0)
 
     def end_window(self, text: str, lane: Lane = "speech") -> None:
@@ -200,15 +208,69 @@ def test_cancelled_job_that_has_not_begun_never_begins() -> None:
     assert not bench.preparing
 
 
-def test_reading_that_nobody_waits_for_any_more_is_kept_for_the_next() -> None:
+def test_reading_that_nobody_waits_for_any_more_is_stopped_and_begun_anew_for_the_next() -> None:
     bench = Bench()
     bench.take(1, "cat")
     bench.end_preparing()
     bench.desk.cancel(JobId(1))
+    assert bench.stopped == {"vision"}
+    bench.take(2, "cat")
+    bench.end_preparing()
     bench.end_reading()
     assert bench.answers == []
-    bench.take(2, "cat")
-    assert bench.texts == {2: "cat"}
+    bench.end_reading()
+    assert bench.answers == [Done(JobId(2), "cat", "", Digest("medium cat"), MODULES["vision"], False, 3.25)]
+
+
+def test_reading_that_could_not_be_stopped_any_more_is_kept_for_whoever_waits_behind_it() -> None:
+    bench = Bench()
+    bench.take(1, "cat")
+    bench.end_preparing()
+    bench.desk.cancel(JobId(1))
+    bench.take(2, "cat", file="cat.webp")
+    bench.end_preparing()
+    bench.end_reading(too_late=True)
+    assert not bench.reading
+    assert [(answer.id, answer.was_cached) for answer in bench.answers if isinstance(answer, Done)] == [(2, True)]
+
+
+def test_reading_goes_on_while_one_of_two_waits() -> None:
+    bench = Bench()
+    for number, file in ((1, "a"), (2, "b")):
+        bench.take(number, "cat", file=file)
+        bench.end_preparing()
+    bench.desk.cancel(JobId(1))
+    assert not bench.stopped
+    bench.desk.cancel(JobId(2))
+    assert bench.stopped == {"vision"}
+
+
+def test_clients_take_turns_and_little_goes_before_much_of_another() -> None:
+    bench = Bench()
+    for number in range(4):
+        bench.take(number, "x" * 50 + str(number), client=Client("here", "greedy"))
+        bench.end_preparing()
+    bench.take(7, "big" * 30, client=Client("there", "a"))
+    bench.end_preparing()
+    bench.take(8, "small", client=Client("elsewhere", "b"))
+    bench.end_preparing()
+    order = []
+    while bench.reading:
+        bench.end_reading()
+        order.append(bench.answers[-1].id)
+    assert order == [0, 8, 7, 1, 2, 3]  # 8 came after 7, and is little
+
+
+def test_whoever_joins_a_medium_that_waits_in_a_long_row_need_not_wait_for_the_row() -> None:
+    bench = Bench()
+    for number in range(4):
+        bench.take(number, f"m{number}", client=Client("here"), file=f"{number}")
+        bench.end_preparing()
+    bench.take(9, "m3", client=Client("there"), file="m3 of another")
+    bench.end_preparing()
+    bench.end_reading()
+    bench.end_reading()
+    assert set(bench.texts) == {0, 3, 9}
 
 
 def test_second_waiter_gets_the_answer_when_the_first_gives_up() -> None:
@@ -301,7 +363,7 @@ def test_transcript_that_nobody_waits_for_any_more_is_stopped_and_not_kept() -> 
     bench.listen(1, "talk")
     bench.end_window("one")
     bench.desk.cancel(JobId(1))
-    assert bench.hearing["speech"].is_stopped
+    assert bench.stopped == {"speech"}
     bench.listen(2, "talk")  # does not join what was told to stop
     bench.end_window("two")
     bench.end_reading("speech")
@@ -317,7 +379,7 @@ def test_transcript_goes_on_for_the_second_listener() -> None:
     bench.listen(1, "talk", file="a")
     bench.listen(2, "talk", file="b")
     bench.desk.cancel(JobId(1))
-    assert not bench.hearing["speech"].is_stopped
+    assert not bench.stopped
     bench.end_window("one")
     bench.end_reading("speech")
     assert bench.windows == [(2, "one")]
@@ -328,8 +390,7 @@ def test_transcript_that_ended_before_it_could_be_stopped_is_kept() -> None:
     bench.listen(1, "talk")
     bench.end_window("one")
     bench.desk.cancel(JobId(1))
-    bench.hearing["speech"].is_stopped = False
-    bench.end_reading("speech")
+    bench.end_reading("speech", too_late=True)
     bench.take(2, "talk", "speech", hearing=PLAIN)
     assert bench.windows[1:] == [(2, "one")]
 
@@ -358,7 +419,8 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(medium=st.sampled_from("abcd"), modality=st.sampled_from(["vision", "speech"]), file=st.sampled_from("12"))
     def take(self, medium: str, modality: MediaModality, file: str) -> None:
-        self.bench.take(self.num_jobs, medium, modality, file=medium + file)
+        client = Client(medium, file)
+        self.bench.take(self.num_jobs, medium, modality, file=medium + file, client=client)
         self.num_jobs += 1
 
     @rule(medium=st.sampled_from("ab"), hearing=st.sampled_from([PLAIN, ENGLISH, DRAFT]), file=st.sampled_from("12"))
@@ -386,9 +448,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.bench.end_preparing(MediaTooLarge("no") if is_refused else None)
 
     @precondition(lambda self: self.bench.reading)
-    @rule(is_refused=st.booleans())
-    def end_reading(self, is_refused: bool) -> None:
-        self.bench.end_reading(self.bench.reading[0][0], MediaTooLarge("no") if is_refused else None)
+    @rule(is_refused=st.booleans(), too_late=st.booleans())
+    def end_reading(self, is_refused: bool, too_late: bool) -> None:
+        modality, error = self.bench.reading[0][0], MediaTooLarge("no") if is_refused else None
+        self.bench.end_reading(modality, error, too_late=too_late)
 
     @invariant()
     def desk_is_consistent(self) -> None:

@@ -19,7 +19,8 @@ from autoglm_phone.core.errors import (
     UnsupportedModality,
     WorkerDied,
 )
-from autoglm_phone.core.module import MediaDoor, MediaReading
+from autoglm_phone.core.module import Embeddings, MediaDoor, MediaReading
+from autoglm_phone.core.request import Client
 from autoglm_phone.core.transcript import Heard, HearingOptions, TranscriptEnd, TranscriptionDoor
 from autoglm_phone.ipc.process import ProcessOptions
 from autoglm_phone.reading.door import DoorLimits, MediaProcess
@@ -30,9 +31,9 @@ HERE = str(Path(__file__).parent)
 PATIENT_S = 20.0  # a test that fails ends after this; none waits for it
 
 
-def door(*modalities: MediaModality, limits: DoorLimits | None = None) -> MediaProcess:
+def door(*modalities: MediaModality, limits: DoorLimits | None = None, config: bytes = b"") -> MediaProcess:
     wanted: frozenset[MediaModality] = frozenset(modalities or ("vision", "speech"))
-    config = b"vision only" if wanted == {"vision"} else b""
+    config = config or (b"vision only" if wanted == {"vision"} else b"")
     return MediaProcess("fake_media", config, wanted, options=ProcessOptions(env={"PYTHONPATH": HERE}), limits=limits)
 
 
@@ -129,6 +130,49 @@ def test_cache_hit_and_other_modality_do_not_wait_for_a_slow_reading(tmp_path: P
     run(test())
 
 
+def test_encoder_stops_between_its_layers_once_nobody_waits(tmp_path: Path) -> None:
+    async def test() -> None:
+        fifo, log = tmp_path / "fifo", tmp_path / "log"
+        os.mkfifo(fifo)
+        async with running(door(config=b"encoder")) as media:
+            first, second = (see(media, f"layers {fifo} {log}{mark}".encode()) for mark in ("", "#other bytes"))
+            await until(lambda: log.exists() and log.read_text() == "xxx")
+            for waiter in (first, second):
+                waiter.cancel()
+                await media.read_sound(b"listen", param="b")  # answered after the process knows
+            await asyncio.to_thread(fifo.write_text, "go on")
+            await media.read_image(b"another", param="c")  # behind it in the same thread
+            assert log.read_text() == "xxx"
+
+    run(test())
+
+
+def test_encoder_goes_on_for_the_other_who_waits(tmp_path: Path) -> None:
+    async def test() -> None:
+        fifo, log = tmp_path / "fifo", tmp_path / "log"
+        os.mkfifo(fifo)
+        async with running(door(config=b"encoder")) as media:
+            first, second = (see(media, f"layers {fifo} {log}{mark}".encode()) for mark in ("", "#other bytes"))
+            await until(lambda: log.exists() and log.read_text() == "xxx")
+            await media.read_sound(b"listen", param="b")  # both are known to the process
+            first.cancel()
+            await media.read_sound(b"listen again", param="b")
+            await asyncio.to_thread(fifo.write_text, "go on")
+            assert isinstance((await second).reading, Embeddings)
+            assert log.read_text() == "x" * 100
+
+    run(test())
+
+
+def test_an_encoder_is_given_the_time_that_it_may_need_up_to_a_limit() -> None:
+    async def test() -> None:  # a number of a pixel is an operation, one a second is slow
+        async with running(door(config=b"encoder", limits=DoorLimits(max_work_s=0.05, max_encoding_s=0.1))) as media:
+            with pytest.raises(WorkerDied, match=r"vision thread busy for more than 0\.15 s"):
+                await media.read_image(b"hang", param="a")
+
+    run(test())
+
+
 def test_killed_process_tells_every_waiter_at_once_and_reads_again() -> None:
     async def test() -> None:
         async with running(door()) as media:
@@ -196,9 +240,12 @@ def test_reading_that_is_given_up_frees_its_place(tmp_path: Path) -> None:
             await until(lambda: "vision" in media.status().busy)
             with pytest.raises(Overloaded, match="2 pictures and sounds are waiting"):
                 await media.read_image(b"say more", param="a")
-            second.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await second
+            elsewhere = asyncio.create_task(media.read_image(b"say other", param="a", client=Client("elsewhere")))
+            await asyncio.sleep(0)  # has less than his part, and is let in
+            for given_up in (second, elsewhere):
+                given_up.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await given_up
             third = see(media, b"say third")
             await asyncio.sleep(0)
             await asyncio.to_thread(opened, "open")

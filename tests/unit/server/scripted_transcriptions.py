@@ -8,6 +8,7 @@ import httpx
 from scripted_services import House
 
 from autoglm_phone.core.ids import Digest
+from autoglm_phone.core.request import Client
 from autoglm_phone.core.transcript import Heard, HearingOptions, Segment, TranscriptEnd, Word
 
 TRANSCRIPTIONS, TRANSLATIONS = "/v1/audio/transcriptions", "/v1/audio/translations"
@@ -40,7 +41,7 @@ class ScriptedTranscriptions:
         self.is_closed = asyncio.Event()
 
     async def stream(
-        self, sound: bytes, options: HearingOptions, *, param: str
+        self, sound: bytes, options: HearingOptions, *, param: str, client: Client
     ) -> AsyncGenerator[Heard | TranscriptEnd, None]:
         self.asked.append((sound, options, param))
         try:

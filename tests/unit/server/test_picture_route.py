@@ -9,6 +9,7 @@ from scripted_services import House
 from autoglm_phone.core.errors import MediaUndecodable
 from autoglm_phone.core.ids import Digest
 from autoglm_phone.core.module import Embeddings, MediaReading, Reading, ReadLine
+from autoglm_phone.core.request import Client
 from autoglm_phone.server.services import Pictures
 
 PICTURE = "data:image/png;base64,YSBwaWN0dXJl"
@@ -20,7 +21,7 @@ class ScriptedPictures:
     reading: Reading | Embeddings | Exception = WORDS
     seen: list[bytes] = field(default_factory=list)
 
-    async def read(self, picture: bytes, *, param: str) -> MediaReading:
+    async def read(self, picture: bytes, *, param: str, client: Client) -> MediaReading:
         self.seen.append(picture)
         if isinstance(self.reading, Exception):
             raise self.reading

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from autoglm_phone.core.module import Checkpoint, go_on
 from autoglm_phone.models.network import FormOf, as_computed, load_network
 from autoglm_phone.models.speech.audio_transformer import AudioTransformer
 from autoglm_phone.models.speech.config import SpeechConfig, from_checkpoint, from_files
 from autoglm_phone.models.speech.log_mel import CHUNK_SAMPLES, log_mel, num_frames
 from autoglm_phone.models.speech.weight_map import checkpoint_map, map_of_files
+from autoglm_phone.ops.checkpoints import before_each
 from autoglm_phone.weights.encoder_files import EncoderFiles
 from autoglm_phone.weights.name_map import Floats, NameMap
 
@@ -71,18 +73,26 @@ class SpeechEncoder:
         whole, rest = divmod(num_samples, CHUNK_SAMPLES)
         return whole * _halved(num_frames(CHUNK_SAMPLES)) + _halved(num_frames(rest))
 
+    @property
+    def num_operations(self) -> float:
+        """Multiplications and additions of the matrix products for a chunk, however much of it is silence."""
+        config, frames = self.config, self.config.max_positions
+        layer = config.d_model * (4 * config.d_model + 2 * config.d_ff) + 2 * frames * config.d_model
+        convolutions = 3 * config.d_model * (2 * config.num_mels + config.d_model)
+        return 2.0 * frames * (config.num_layers * layer + convolutions)
+
     def encode(self, samples: Floats) -> Floats:
         """samples (num_samples,) at 16 kHz -> (frames, C), fifty a second."""
         nothing = np.empty((0, self.config.d_model), np.float32)
         return np.concatenate((nothing, *map(self.encode_chunk, chunks(samples))))
 
-    def encode_chunk(self, samples: Floats) -> Floats:
-        """The same of at most 30 s."""
-        return self.encode_mel(log_mel(samples, self.config.num_mels))[: self.num_frames(len(samples))]
+    def encode_chunk(self, samples: Floats, checkpoint: Checkpoint = go_on) -> Floats:
+        """The same of at most 30 s. checkpoint: called before each layer."""
+        return self.encode_mel(log_mel(samples, self.config.num_mels), checkpoint)[: self.num_frames(len(samples))]
 
-    def encode_mel(self, mel: Floats) -> Floats:
+    def encode_mel(self, mel: Floats, checkpoint: Checkpoint = go_on) -> Floats:
         """mel (num_mels, frames) of one chunk, as log_mel.py makes it -> (frames / 2, C)."""
-        with torch.inference_mode():
+        with torch.inference_mode(), before_each(self._network.layers, checkpoint):
             frames = self._network(torch.from_numpy(mel).to(self._device, self._dtype))
         out: Floats = frames.float().cpu().numpy()  # waits for the device: the numbers leave it here
         return out

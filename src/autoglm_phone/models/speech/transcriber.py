@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from autoglm_phone.core.errors import BundleError, InvalidRequest
 from autoglm_phone.core.media import Waveform
-from autoglm_phone.core.module import Reading
+from autoglm_phone.core.module import Checkpoint, Reading, go_on
 from autoglm_phone.core.transcript import Heard, HearingOptions, Transcript
 from autoglm_phone.models.memory import return_free_memory
 from autoglm_phone.models.speech.alignment import aligned_words
@@ -85,10 +85,14 @@ class Transcriber:
         # No sound is heard here to warm up: the first takes 0.08 s longer than the second with or without it.
         return_free_memory()
 
-    def read(self, sound: Waveform) -> Reading:
-        """sound must be at SAMPLE_RATE. The text is empty where nobody speaks."""
-        heard = tuple(one for one in self.hear(sound, HearingOptions()) if one.segments)
-        transcript = Transcript(sound.duration_s, heard)
+    def read(self, sound: Waveform, checkpoint: Checkpoint = go_on) -> Reading:
+        """sound must be at SAMPLE_RATE. The text is empty where nobody speaks. checkpoint: behind each window."""
+        heard: list[Heard] = []
+        for window in self.hear(sound, HearingOptions()):
+            if window.segments:
+                heard.append(window)
+            checkpoint()
+        transcript = Transcript(sound.duration_s, tuple(heard))
         what = language_name(transcript.language) if heard else "no speech"
         return Reading(transcript.text, f"{sound.duration_s:.1f} s, {what}")
 

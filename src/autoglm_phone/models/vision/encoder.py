@@ -10,12 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from autoglm_phone.core.module import Checkpoint, go_on
 from autoglm_phone.models.network import FormOf, as_computed, load_network
 from autoglm_phone.models.vision.config import VisionConfig, from_checkpoint, from_files
+from autoglm_phone.models.vision.encoder_work import num_operations
 from autoglm_phone.models.vision.grid import PatchGrid, PixelBudget, fit
 from autoglm_phone.models.vision.preprocess import to_patches
 from autoglm_phone.models.vision.vit import VisionTransformer
 from autoglm_phone.models.vision.weight_map import checkpoint_map, map_of_files
+from autoglm_phone.ops.checkpoints import before_each
 from autoglm_phone.weights.encoder_files import EncoderFiles
 from autoglm_phone.weights.name_map import Floats, NameMap
 
@@ -81,11 +84,18 @@ class VisionEncoder:
         """Exactly as many as `encode` gives. Raises InvalidRequest if the picture is too narrow."""
         return self.grid(width, height).num_tokens
 
-    def encode(self, pixels: NDArray[np.uint8]) -> Floats:
-        """pixels (height, width, 3) RGB -> (tokens, d_out), row by row. Raises InvalidRequest as `grid`."""
+    def num_operations(self, width: int, height: int) -> float:
+        """Multiplications and additions of `encode`. Raises InvalidRequest as `grid`."""
+        return num_operations(self.config, self.num_tokens(width, height))
+
+    def encode(self, pixels: NDArray[np.uint8], checkpoint: Checkpoint = go_on) -> Floats:
+        """pixels (height, width, 3) RGB -> (tokens, d_out), row by row. Raises InvalidRequest as `grid`.
+
+        checkpoint: called before each layer.
+        """
         grid = self.grid(pixels.shape[1], pixels.shape[0])
         patches = torch.from_numpy(to_patches(pixels, grid, self.config))
-        with torch.inference_mode():
+        with torch.inference_mode(), before_each(self._network.layers, checkpoint):
             embeddings = self._network(patches.to(self._device, self._dtype), grid)
         out: Floats = embeddings.float().cpu().numpy()  # waits for the device: the numbers leave it here
         return out

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoglm_phone.core.media import Image
-from autoglm_phone.core.module import Embeddings, Mark
+from autoglm_phone.core.module import Checkpoint, Embeddings, Mark, go_on
 from autoglm_phone.core.prompt import Grid
 from autoglm_phone.models.memory import return_free_memory
 from autoglm_phone.models.torch_on_cpu import set_up_torch
@@ -34,12 +34,17 @@ class PictureEncoder:
         budget = PixelBudget.of_tokens(max_tokens, from_files(opened).token_side)
         self._encoder = VisionEncoder.of_files(opened, budget=budget, dtype=dtype)
         self._mark = mark
+        return_free_memory()  # of weights in float32
 
-    def encode(self, image: Image) -> Embeddings:
+    def num_operations(self, image: Image) -> float:
+        """Raises InvalidRequest if the picture is too narrow."""
+        return self._encoder.num_operations(image.width, image.height)
+
+    def encode(self, image: Image, checkpoint: Checkpoint = go_on) -> Embeddings:
         """Raises InvalidRequest if the picture is too narrow."""
         grid = self._encoder.grid(image.width, image.height)
         try:
-            rows = self._encoder.encode(image.pixels)
+            rows = self._encoder.encode(image.pixels, checkpoint)
         finally:
             return_free_memory()
         return Embeddings(rows, Grid(grid.rows, grid.columns), self._mark)

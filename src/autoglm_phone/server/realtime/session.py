@@ -167,7 +167,8 @@ class RealtimeSession:
         if draft is not None:
             language = options.language or draft.language
             options = replace(options, language=language, with_times=draft.with_times, is_draft=True)
-        async with aclosing(transcriptions.stream(wav_bytes(samples, LIVE_RATE), options, param=BUFFER)) as parts:
+        parts = transcriptions.stream(wav_bytes(samples, LIVE_RATE), options, param=BUFFER, client=self._client)
+        async with aclosing(parts):
             return tuple([part async for part in parts if isinstance(part, Heard)])
 
     async def _tell(self, event: EarEvent) -> None:

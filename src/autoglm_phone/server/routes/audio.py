@@ -9,8 +9,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from autoglm_phone.core.errors import AutoGLMError, UnsupportedModality
+from autoglm_phone.core.request import Client
 from autoglm_phone.core.transcript import Heard, Task, Transcript, TranscriptEnd
 from autoglm_phone.server.ahead import Ahead
+from autoglm_phone.server.client import client_of
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.errors import error_body
 from autoglm_phone.server.form_body import parse_form
@@ -42,15 +44,15 @@ def audio_routes(services: Services, config: ServerConfig) -> APIRouter:
         asked = read_transcription(await parse_form(request.headers, request.stream()), task, config)
         headers = {"x-request-id": f"transcription-{uuid.uuid4().hex}", **ignored_header(asked.ignored)}
         try:
-            return await unless_hung_up(request.receive, _respond(asked, headers))
+            return await unless_hung_up(request.receive, _respond(asked, headers, client_of(request, {})))
         except HungUp:
             _log.info("a client left before its transcript")
             return Response()  # nobody reads it
 
-    async def _respond(asked: AskedTranscription, headers: dict[str, str]) -> Response:
+    async def _respond(asked: AskedTranscription, headers: dict[str, str], client: Client) -> Response:
         if services.transcriptions is None:
             raise UnsupportedModality("this server takes no sounds: its speech module is not loaded", param=FILE)
-        parts = Ahead(services.transcriptions.stream(asked.sound, asked.options, param=FILE))
+        parts = Ahead(services.transcriptions.stream(asked.sound, asked.options, param=FILE, client=client))
         try:
             if asked.wire.stream:
                 # A refusal that comes in time still gets its own status.

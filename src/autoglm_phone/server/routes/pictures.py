@@ -9,6 +9,8 @@ from fastapi.responses import JSONResponse, Response
 
 from autoglm_phone.core.errors import UnsupportedModality
 from autoglm_phone.core.module import Embeddings
+from autoglm_phone.core.request import Client
+from autoglm_phone.server.client import client_of
 from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.convert import check_model, read_body
 from autoglm_phone.server.hangup import HungUp, unless_hung_up
@@ -27,21 +29,22 @@ def picture_routes(services: Services, config: ServerConfig) -> APIRouter:
 
     @router.post("/v1/images/readings")
     async def read_picture(request: Request) -> Response:
-        wire, ignored = read_body(PictureRequest, await json_object(request))
+        body = await json_object(request)
+        wire, ignored = read_body(PictureRequest, body)
         check_model(wire.model, config)
         try:
-            answer = await unless_hung_up(request.receive, _read(wire.image))
+            answer = await unless_hung_up(request.receive, _read(wire.image, client_of(request, body)))
         except HungUp:
             _log.info("a client left before its picture was read")
             return Response()  # nobody reads it
         return JSONResponse(answer, headers=ignored_header(ignored))
 
-    async def _read(image: str) -> dict[str, Any]:
+    async def _read(image: str, client: Client) -> dict[str, Any]:
         if services.pictures is None:
             raise UnsupportedModality("this server takes no pictures: its vision module is not loaded", param=_PARAM)
         sources = MediaSources(services.fetch, 1, config.max_body_bytes)
         picture = await sources.load(image, param=_PARAM, may_be_base64=True)
-        read = await services.pictures.read(picture, param=_PARAM)
+        read = await services.pictures.read(picture, param=_PARAM, client=client)
         shown = {"object": "image.reading", "seconds": round(read.seconds, 3), "was_cached": read.was_cached}
         if isinstance(read.reading, Embeddings):
             # an encoder's pictures become numbers, which are nothing to look at

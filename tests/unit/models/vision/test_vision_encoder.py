@@ -1,5 +1,7 @@
 """Embeddings of pictures against transformers' vision model, from a checkpoint's tensors and from an mmproj file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +14,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_glm4v import SETTINGS, reference, relative_error, tensors
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import Glm4vForConditionalGeneration
 from transformers.models.glm4v.image_processing_pil_glm4v import Glm4vImageProcessorPil
 
-from autoglm_phone.core.errors import BundleError
+from autoglm_phone.core.errors import BundleError, GivenUp
 from autoglm_phone.models.vision.encoder import VisionEncoder
 from autoglm_phone.models.vision.grid import PixelBudget
 from autoglm_phone.weights.encoder_files import open_encoder
@@ -144,3 +148,45 @@ def test_an_older_checkpoint_is_read_too(encoder: VisionEncoder) -> None:
 def test_a_hostile_configuration_is_refused(field: str, value: object) -> None:
     with pytest.raises(BundleError, match=r"vision_config|vision encoder"):
         VisionEncoder.of_checkpoint({"vision_config": VISION | {field: value}}, tensors(), budget=BUDGET)
+
+
+def test_what_a_checkpoint_raises_ends_the_encoding_before_its_next_layer(encoder: VisionEncoder) -> None:
+    num_layers = VISION["depth"]
+    whole = encoder.encode(picture(84, 84))
+    for num_wanted in range(num_layers):
+        passed: list[int] = []
+
+        def checkpoint(passed: list[int] = passed, num_wanted: int = num_wanted) -> None:
+            if len(passed) == num_wanted:
+                raise GivenUp("nobody waits")
+            passed.append(len(passed))
+
+        layers: list[int] = []
+        with counted_layers(layers), pytest.raises(GivenUp):
+            encoder.encode(picture(84, 84), checkpoint)
+        assert len(layers) == num_wanted
+    layers = []
+    with counted_layers(layers):
+        assert (encoder.encode(picture(84, 84)) == whole).all()
+    assert len(layers) == num_layers
+
+
+@contextmanager
+def counted_layers(into: list[int]) -> Iterator[None]:
+    """Attention's softmax runs once a layer, whoever asks for it."""
+    real = functional.scaled_dot_product_attention
+
+    def counting(*args: Any, **kwargs: Any) -> torch.Tensor:
+        into.append(len(into))
+        return real(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(functional, "scaled_dot_product_attention", counting)
+        yield
+
+
+def test_operations_are_those_that_are_computed(encoder: VisionEncoder) -> None:
+    with FlopCounterMode(display=False) as counter:
+        encoder.encode(picture(120, 400))
+    counted = counter.get_total_flops()
+    assert encoder.num_operations(120, 400) == pytest.approx(counted, rel=0.02)
