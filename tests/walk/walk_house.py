@@ -154,11 +154,9 @@ class WalkHouse:
         engine = local if self.engine is None else self.engine
         prompts = PromptConfig(self.engine_config.max_model_len, self.max_tokens, "error", SYSTEM_PROMPT)
         template = ChatTemplate(CHATML, tokenizer)
-        decoder = Decoder(tokenizer, template.source, self.engine_config.max_running)
+        decoder = Decoder(tokenizer, template.source, self.engine_config.max_running, self.engine_config.max_model_len)
         builder = PromptBuilder(template, tokenizer, prompts)
-        config = replace(
-            ServerConfig(MODEL, port=0, max_model_len=self.engine_config.max_model_len, shutdown_s=0), **settings
-        )
+        config = replace(ServerConfig(MODEL, port=0, shutdown_s=0), **settings)
         services = Services(
             chat=ChatService(engine, self.media, builder, tokenizer, self.metrics),
             decoder=lambda: decoder,
@@ -171,7 +169,7 @@ class WalkHouse:
             metrics=self.metrics,
             transcriptions=self.transcriptions,
             live=self.ear,
-            voice=self.voice,
+            speaker=lambda: self.voice,
             pictures=PictureReading(self.media, self.metrics),
         )
 

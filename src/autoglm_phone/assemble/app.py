@@ -25,6 +25,7 @@ from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.server.metrics import ServerMetrics
 from autoglm_phone.server.run import serve
 from autoglm_phone.server.services import Services
+from autoglm_phone.speaking.changing_voice import ChangingVoice
 from autoglm_phone.weights.store import Store
 
 log = logging.getLogger("uvicorn.error")  # uvicorn's own lines and ours look alike
@@ -49,8 +50,10 @@ def make_app(
     metrics = ServerMetrics()
     media = ChangingMedia(processes.media)
     maker = TextMaker(media, prompt_config(setup), metrics, settings.max_running)
-    text = ChangingText(maker.make(located["text"], processes.engine, encoders_of(located)))
-    loaded = LoadedModules(text, media, memory, processes.voice)
+    window = setup.resolved.max_model_len
+    text = ChangingText(maker.make(located["text"], processes.engine, window, encoders_of(located)))
+    voice = ChangingVoice(processes.voice)
+    loaded = LoadedModules(text, media, voice, memory)
     sources = ModuleSources(store, settings.module_path)
     services = Services(
         chat=text,
@@ -63,14 +66,16 @@ def make_app(
         fetch=partial(fetch_media, policy=FetchPolicy(settings.allow_media_urls, int(settings.max_body_bytes))),
         metrics=metrics,
         transcriptions=TranscriptionService(media, metrics),
-        voice=processes.voice,
+        speaker=voice.door,
         live=media,
         pictures=PictureReading(media, metrics),
     )
 
     async def announce() -> None:
         await processes.wait_until_ready()
-        log.info("%s", banner(setup.bundle, config, loaded.infos(), processes.engine.facts))
+        log.info(
+            "%s", banner(setup.bundle, config, text.decoder().max_model_len, loaded.infos(), processes.engine.facts)
+        )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -82,8 +87,7 @@ def make_app(
             announcing.cancel()
             await text.stop()
             await media.stop()
-            if processes.voice is not None:
-                await processes.voice.stop()
+            await voice.stop()
 
     return create_app(services, config, lifespan)
 
@@ -92,7 +96,7 @@ def prompt_config(setup: Setup) -> PromptConfig:
     settings, resolved = setup.settings, setup.resolved
     return PromptConfig(
         max_model_len=resolved.max_model_len,
-        max_tokens=min(settings.max_tokens, resolved.max_model_len),
+        max_tokens=settings.max_tokens,
         truncation=resolved.truncation,
         system_prompt=setup.bundle.system_prompt,
         use_default_system_prompt=settings.default_system_prompt,
@@ -108,7 +112,6 @@ def server_config(setup: Setup) -> ServerConfig:
         port=settings.port,
         aliases=settings.served_model_name,
         strict_model=settings.strict_model,
-        max_model_len=setup.resolved.max_model_len,
         bundle_limits=bundle.limits,
         default_sampling=bundle.sampling,
         api_key=key.get_secret_value() if key is not None else None,

@@ -8,11 +8,14 @@ from autoglm_phone.server.config import ServerConfig
 from autoglm_phone.weights.bundle import Bundle
 
 
-def banner(bundle: Bundle, config: ServerConfig, modules: Sequence[ModuleInfo], facts: EngineFacts | None) -> str:
+def banner(
+    bundle: Bundle, config: ServerConfig, window: int, modules: Sequence[ModuleInfo], facts: EngineFacts | None
+) -> str:
+    """window: of the decoder, in tokens."""
     names = ", ".join(config.model_names[1:])
     lines = [
         f"{bundle.title} is ready",
-        f"  model    {config.model_id}" + (f" (also {names})" if names else "") + f", window {config.max_model_len}",
+        f"  model    {config.model_id}" + (f" (also {names})" if names else "") + f", window {window}",
         *(line for module in modules for line in _module_lines(module)),
         f"  kernels  {facts.kernels.strip() if facts is not None else 'unknown'}",
         f"  page     http://{_shown_host(config.host)}:{config.port}/",

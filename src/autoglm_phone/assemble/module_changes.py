@@ -7,13 +7,21 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 
 from autoglm_phone.assemble.encoders import check_encoders, check_places, encoders_of
 from autoglm_phone.assemble.memory import measured, megabytes
 from autoglm_phone.assemble.module_sources import FoundModule, ModuleSources
-from autoglm_phone.assemble.processes import Located, Setup, estimate_memory, make_engine, make_media, module_info
+from autoglm_phone.assemble.processes import (
+    Located,
+    Setup,
+    estimate_memory,
+    make_engine,
+    make_media,
+    make_voice,
+    module_info,
+)
 from autoglm_phone.assemble.text_service import ChangingText, TextMaker, TextService
 from autoglm_phone.core.errors import (
     AutoGLMError,
@@ -29,44 +37,50 @@ from autoglm_phone.core.module import Modality, ModuleInfo
 from autoglm_phone.core.module_change import ModuleChange, ModuleUse
 from autoglm_phone.ipc.handover import bring_up
 from autoglm_phone.reading.changing_media import ChangingMedia
-from autoglm_phone.speaking.door import VoiceProcess
+from autoglm_phone.settings.resolve import window_of
+from autoglm_phone.speaking.changing_voice import ChangingVoice
 from autoglm_phone.weights.widths import decoder_width
 
 log = logging.getLogger("uvicorn.error")  # uvicorn's own lines and ours look alike
+
+PROCESSES: Mapping[Modality, ProcessName] = {"text": "engine", "vision": "media", "speech": "media", "voice": "voice"}
 
 Observe = Callable[[Modality, str], None]
 
 
 class LoadedModules:
-    """What is loaded now. Lives on the event loop. voice: it stays what it is."""
+    """What is loaded now. Lives on the event loop."""
 
-    def __init__(
-        self, text: ChangingText, media: ChangingMedia, memory: MemoryReport, voice: VoiceProcess | None = None
-    ) -> None:
-        self.text, self.media, self._voice = text, media, voice
+    def __init__(self, text: ChangingText, media: ChangingMedia, voice: ChangingVoice, memory: MemoryReport) -> None:
+        self.text, self.media, self.voice = text, media, voice
         self._memory = memory
 
     def infos(self) -> tuple[ModuleInfo, ...]:
-        voice = self._voice.info if self._voice is not None else None
-        return (_text_info(self.text.current), *self.media.infos, *((voice,) if voice is not None else ()))
+        voice = self.voice.current
+        spoken = (voice.info,) if voice is not None and voice.info is not None else ()
+        return (_text_info(self.text.current), *self.media.infos, *spoken)
 
     def uses(self) -> tuple[ModuleUse, ...]:
         status, media = self.text.status(), self.media.status()
         pending = media.pending.items() if media is not None else ()
         now = [ModuleUse(_text_info(self.text.current), status.running + status.waiting)]
         now += [ModuleUse(info, sum(n for name, n in pending if name == info.modality)) for info in self.media.infos]
-        old = [(_text_info(text), num_users) for text, num_users in self.text.leaving] + self.media.leaving
+        voice = self.voice.current
+        if voice is not None and voice.info is not None:
+            now.append(ModuleUse(voice.info, voice.status().num_texts))
+        old = [(_text_info(text), num_users) for text, num_users in self.text.leaving]
+        old += self.media.leaving + self.voice.leaving
         return (*now, *(ModuleUse(info, num_users, is_leaving=True) for info, num_users in old))
 
     def memory(self) -> MemoryReport:
         return replace(self._memory, measured=measured(self.pids()))
 
     def pids(self) -> dict[ProcessName, int | None]:
-        media = self.media.status()
+        media, voice = self.media.status(), self.voice.current
         return {
             "engine": self.text.status().pid,
             "media": media.pid if media is not None else None,
-            "voice": self._voice.pid if self._voice is not None else None,
+            "voice": voice.status().pid if voice is not None else None,
         }
 
     def estimated_anew(self, setup: Setup, located: Located) -> None:
@@ -124,6 +138,11 @@ class ModuleChanger:
             if modality == "text":
                 assert found is not None
                 await self._take_text(found)
+            elif modality == "voice":
+                voice = make_voice(self._setup.settings, self._setup.resolved, wanted)
+                if voice is not None:
+                    await bring_up(voice)
+                self._loaded.voice.hand_over(voice)
             else:
                 media = make_media(self._setup.settings, self._setup.resolved, wanted)
                 if media is not None:
@@ -137,17 +156,15 @@ class ModuleChanger:
         self._loaded.estimated_anew(self._setup, wanted)
 
     async def _take_text(self, found: FoundModule) -> None:
-        window = self._setup.resolved.max_model_len
-        if found.max_model_len < window:
-            raise ModuleRefused(
-                f"this server's window is {window} tokens, and the decoder is made for {found.max_model_len}; restart "
-                "with a lower --max-model-len, or choose another",
-                param="source",
-            )
-        engine = make_engine(self._setup.settings, self._setup.resolved, found.module)
-        text = await asyncio.to_thread(self._maker.make, found.module, engine, encoders_of(self._located))
+        """Its window is its own, unless the operator has set one."""
+        settings = self._setup.settings
+        window = window_of(settings, found.max_model_len)
+        resolved = replace(self._setup.resolved, max_model_len=window)
+        engine = make_engine(settings, resolved, found.module)
+        text = await asyncio.to_thread(self._maker.make, found.module, engine, window, encoders_of(self._located))
         await bring_up(engine)
         self._loaded.text.hand_over(text)
+        self._setup = replace(self._setup, resolved=resolved)
 
     def _check_together(self, modality: Modality, found: FoundModule) -> None:
         """Embeddings must have the decoder's width, positions and a place in its template, whichever of them is new."""
@@ -176,7 +193,7 @@ class ModuleChanger:
         except BundleError as error:
             log.warning("the memory that the new module will take is not known: %s", error)
             return
-        process: ProcessName = "engine" if modality == "text" else "media"
+        process = PROCESSES[modality]
         needed_bytes = sum(one.size_bytes for one in parts if one.process == process and one.kind == "held")
         held_bytes = sum(measured(self._loaded.pids()).values())
         if held_bytes + needed_bytes > self._loaded.machine_bytes:

@@ -10,6 +10,7 @@ from autoglm_phone.core.module import Modality
 from autoglm_phone.weights.bundle import Bundle, check_served
 from autoglm_phone.weights.catalogue import PREFIX, bundle_ids
 from autoglm_phone.weights.store import LocatedModule, Store
+from autoglm_phone.weights.voice_bundle import VOICE_ID, voice_bundle
 from autoglm_phone.weights.widths import check_widths
 
 
@@ -30,9 +31,10 @@ class ModuleSources:
 
     def find(self, modality: Modality, source: str) -> FoundModule:
         """Raises Forbidden, NoSuchModule or ModuleRefused; nothing of a file that is not allowed is opened."""
-        model = source if self._is_id(source) else str(self._allowed(source))
+        if modality == "voice" and source != VOICE_ID:
+            raise NoSuchModule(f"there is one voice, {VOICE_ID}; {source[:60]!r} is none", param="source")
         try:
-            bundle = self._store.find(model)
+            bundle = voice_bundle() if modality == "voice" else self._store.find(self._model(source))
             if modality not in bundle.modules:
                 raise NoSuchModule(f"{bundle.id} has no {modality} module", param="source")
             alone = replace(bundle, modules={modality: bundle.modules[modality]})
@@ -43,6 +45,9 @@ class ModuleSources:
             raise ModuleRefused(str(error), param="source") from error
         self._check_inside(alone, located[modality])
         return FoundModule(located[modality], bundle.max_model_len)
+
+    def _model(self, source: str) -> str:
+        return source if self._is_id(source) else str(self._allowed(source))
 
     def _is_id(self, source: str) -> bool:
         known = bundle_ids()

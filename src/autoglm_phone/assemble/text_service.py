@@ -7,7 +7,7 @@ been loaded meanwhile.
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autoglm_phone.assemble.encoders import Modules, check_places
@@ -42,27 +42,29 @@ class TextService:
 
 @dataclass(frozen=True)
 class TextMaker:
-    """What every decoder of this server gets. max_running: requests that it computes at once."""
+    """What every decoder of this server gets; but its window is its own. max_running: requests computed at once."""
 
     media: MediaDoor
     prompts: PromptConfig
     observer: Observer
     max_running: int
 
-    def make(self, module: LocatedModule, engine: ProcessEngine, encoders: Modules) -> TextService:
+    def make(self, module: LocatedModule, engine: ProcessEngine, window: int, encoders: Modules) -> TextService:
         """Reads the vocabulary and tries the template out, for half a second. Raises SetupError.
 
-        encoders: whose embeddings need a place in the prompt.
+        window: in tokens, as the engine has it. encoders: whose embeddings need a place in the prompt.
         """
         metadata = read_metadata(module.files[0])
         tokenizer = Tokenizer(metadata)
         template = ChatTemplate(template_source(module.template, metadata, tokenizer), tokenizer)
         check_places(template, encoders)  # raises now, rather than at the first picture
-        builder = PromptBuilder(template, tokenizer, self.prompts)
+        prompts = replace(self.prompts, max_model_len=window, max_tokens=min(self.prompts.max_tokens, window))
+        builder = PromptBuilder(template, tokenizer, prompts)
         chat = ChatService(engine, self.media, builder, tokenizer, self.observer)
         del metadata  # the words of the vocabulary once more: as much as the tokenizer itself
         return_free_memory()
-        return TextService(module, engine, template, chat, Decoder(tokenizer, template.source, self.max_running))
+        decoder = Decoder(tokenizer, template.source, self.max_running, window)
+        return TextService(module, engine, template, chat, decoder)
 
 
 def template_source(file: Path | None, metadata: Mapping[str, Value], tokenizer: Tokenizer) -> str:

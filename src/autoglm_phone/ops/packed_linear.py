@@ -12,7 +12,9 @@ from torch.nn import functional
 
 from autoglm_phone.core.packed_form import PackedForm
 
-UNPACKED_NUMBERS = 16 << 20  # most that are unpacked at once: 64 MB in float32
+# Most that are unpacked at once: 16 MB in float32. More than 32 MB are mapped anew by glibc each time, and touching fresh
+# pages takes longer than unpacking does.
+UNPACKED_NUMBERS = 4 << 20
 
 
 class PackedLinear(nn.Module):
@@ -42,7 +44,7 @@ class PackedLinear(nn.Module):
         """Runs of rows (rows, in)."""
         for codes, scales in zip(_runs(self.codes, self.num_rows), _runs(self.scales, self.num_rows), strict=True):
             numbers = codes if self.form.bits == 8 else _double(codes)
-            yield (numbers.to(dtype) * scales.to(dtype)).flatten(1)
+            yield numbers.to(dtype).mul_(scales.to(dtype)).flatten(1)
 
     def _packed(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """(out, in) -> codes (out, groups, group), of 4 bits two in a byte, and scales (out, groups, 1)."""

@@ -24,7 +24,6 @@ class ServerConfig:
     model_id             the true id: what `model` in answers says
     aliases              other names it is served under
     strict_model         do not answer to the article's model name
-    max_model_len        window in tokens, shown by /v1/models; the engine holds to it
     bundle_limits        what the bundle cannot do, in words, shown by /v1/models
     default_sampling     for what a request leaves out
     api_key              asked for on /v1/* and /metrics; None lets everybody in
@@ -50,7 +49,6 @@ class ServerConfig:
     port: int = 8000
     aliases: tuple[str, ...] = ()
     strict_model: bool = False
-    max_model_len: int = 8192
     bundle_limits: str = ""
     default_sampling: SamplingParams = field(default_factory=SamplingParams)
     api_key: str | None = None

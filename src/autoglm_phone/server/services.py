@@ -29,11 +29,16 @@ class Chats(Protocol):
 
 @dataclass(frozen=True)
 class Decoder:
-    """What is known of the decoder without asking it. max_running: requests that it computes at once."""
+    """What is known of the decoder without asking it.
+
+    max_running    requests that it computes at once
+    max_model_len  window in tokens, of prompt and answer
+    """
 
     tokenizer: Tokenizer
     chat_template: str
     max_running: int
+    max_model_len: int
 
 
 class Transcriptions(Protocol):
@@ -84,7 +89,7 @@ class FetchMedia(Protocol):
 class Services:
     """decoder, modules and memory tell of this moment: modules can be replaced while the server runs.
 
-    live: who listens to sounds that go on. voice: who speaks; None where no voice module is loaded.
+    live: who listens to sounds that go on. speaker: who speaks now.
     """
 
     chat: Chats
@@ -98,5 +103,10 @@ class Services:
     metrics: ServerMetrics
     transcriptions: Transcriptions | None = None
     live: LiveDoor | None = None
-    voice: VoiceDoor | None = None
+    speaker: Callable[[], VoiceDoor | None] = lambda: None
     pictures: Pictures | None = None
+
+    @property
+    def voice(self) -> VoiceDoor | None:
+        """None while no voice module is loaded."""
+        return self.speaker()

@@ -34,22 +34,9 @@ def resolve(settings: Settings, hardware: Hardware, bundle_window: int) -> Resol
     """bundle_window: the longest window, in tokens, that the bundle is made for. What was set outweighs a profile."""
     if settings.admin_key is not None and settings.admin_key == settings.api_key:
         raise SetupError("admin_key and api_key are the same; whoever may ask could load modules then")
-    window = settings.max_model_len
     truncation = settings.truncation
-    if settings.profile == "phone":
-        window = window if "max_model_len" in settings.model_fields_set else PHONE_WINDOW
-        truncation = truncation if "truncation" in settings.model_fields_set else "auto"
-    if "max_model_len" not in settings.model_fields_set:
-        window = min(window, bundle_window, settings.kv_tokens)
-    elif window > bundle_window:
-        raise SetupError(
-            f"max_model_len is {window}, and this model is made for {bundle_window} tokens; set it no higher"
-        )
-    if window > settings.kv_tokens:
-        raise SetupError(
-            f"a window of {window} tokens does not fit {settings.kv_tokens} tokens of KV cache; lower max_model_len "
-            "or raise kv_tokens"
-        )
+    if settings.profile == "phone" and "truncation" not in settings.model_fields_set:
+        truncation = "auto"
     return Resolved(
         threads=hardware.cores if settings.threads == "auto" else settings.threads,
         # one thread reads and is nice; more of them would take the cores from under the decoder (docs/adr/0002)
@@ -58,9 +45,27 @@ def resolve(settings: Settings, hardware: Hardware, bundle_window: int) -> Resol
         encoder_threads=hardware.cores if settings.media_threads == "auto" else settings.media_threads,
         prefill_chunk=None if settings.prefill_chunk == "auto" else settings.prefill_chunk,
         spill_bytes=_spill_bytes(hardware) if settings.spill_bytes == "auto" else int(settings.spill_bytes),
-        max_model_len=window,
+        max_model_len=window_of(settings, bundle_window),
         truncation=truncation,
     )
+
+
+def window_of(settings: Settings, bundle_window: int) -> int:
+    """In tokens, of a decoder that is made for so many at most. Raises SetupError where more were asked for."""
+    if "max_model_len" not in settings.model_fields_set:
+        window = PHONE_WINDOW if settings.profile == "phone" else settings.max_model_len
+        return min(window, bundle_window, settings.kv_tokens)
+    window = settings.max_model_len
+    if window > bundle_window:
+        raise SetupError(
+            f"max_model_len is {window}, and this model is made for {bundle_window} tokens; set it no higher"
+        )
+    if window > settings.kv_tokens:
+        raise SetupError(
+            f"a window of {window} tokens does not fit {settings.kv_tokens} tokens of KV cache; lower max_model_len "
+            "or raise kv_tokens"
+        )
+    return window
 
 
 def _spill_bytes(hardware: Hardware) -> int:

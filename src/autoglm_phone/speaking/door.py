@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import assert_never
 
 from autoglm_phone.core.errors import AutoGLMError, EngineError, InvalidRequest, NotReady, Overloaded, WorkerDied
@@ -30,6 +31,17 @@ MAX_PIECE_S = 60.0
 
 _Answer = bytes | AutoGLMError | None
 """A piece, why there are no more, or None behind the last."""
+
+
+@dataclass(frozen=True)
+class VoiceStatus:
+    """num_texts: those that are being spoken."""
+
+    state: ProcessState
+    pid: int | None
+    restarts: int
+    error: str
+    num_texts: int
 
 
 class VoiceProcess:
@@ -64,13 +76,9 @@ class VoiceProcess:
     async def wait_until_ready(self) -> None:
         await self._process.wait_until_ready()
 
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid
-
-    @property
-    def state(self) -> ProcessState:
-        return self._process.state
+    def status(self) -> VoiceStatus:
+        process = self._process
+        return VoiceStatus(process.state, process.pid, process.restarts, process.last_error, len(self._waiting))
 
     async def speak(self, text: str, options: SpeakingOptions) -> AsyncGenerator[bytes, None]:
         if not self._process.is_ready:

@@ -23,7 +23,7 @@ PREPROCESSOR_FILE = "preprocessor_config.json"
 NOT_OURS = (PREPROCESSOR_FILE, "generation_config.json", "tokenizer_config.json")
 FLOAT_BYTES = 4
 # Of packed weights (ops/packed_linear.py): two runs of rows, the one being unpacked and the one being multiplied.
-UNPACKED_BYTES = 2 * 16 * FLOAT_BYTES << 20
+UNPACKED_BYTES = 2 * 4 * FLOAT_BYTES << 20
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from autoglm_phone.ipc.process import ProcessOptions
 from autoglm_phone.reading.changing_media import ChangingMedia
 from autoglm_phone.server.metrics import ServerMetrics
 from autoglm_phone.settings import Hardware, Settings, resolve
+from autoglm_phone.speaking.changing_voice import ChangingVoice
 from autoglm_phone.weights.bundle import Bundle
 from autoglm_phone.weights.module_spec import Widths
 from autoglm_phone.weights.store import LocatedModule, Store
@@ -40,14 +41,16 @@ class GivenSources(ModuleSources):
         return self.found
 
 
-def changer(bundle: Bundle, located: dict[Modality, LocatedModule], found: FoundModule, machine: int) -> ModuleChanger:
-    settings = Settings()
+def changer(
+    bundle: Bundle, located: dict[Modality, LocatedModule], found: FoundModule, machine: int, **fields: int
+) -> ModuleChanger:
+    settings = Settings.model_validate(fields)
     setup = Setup(settings, resolve(settings, Hardware(2, machine), bundle.max_model_len), bundle)
     config = EngineConfig()
     engine = ProcessEngine(config, "no_such_module_anywhere", b"", ProcessOptions())
     text = TextService(located["text"], engine, None, None, None)  # type: ignore[arg-type]  # nobody asks them
     media = ChangingMedia(None)
-    loaded = LoadedModules(ChangingText(text), media, MemoryReport(None, machine, {}))
+    loaded = LoadedModules(ChangingText(text), media, ChangingVoice(None), MemoryReport(None, machine, {}))
     maker = TextMaker(media, PromptConfig(512, 64, "error", "You are tiny."), ServerMetrics(), 8)
     return ModuleChanger(setup, located, loaded, GivenSources(found), maker, lambda modality, outcome: None)
 
@@ -98,10 +101,16 @@ def test_a_decoder_of_another_width_than_the_encoders_is_refused(pair: Pair, tmp
         run(changer(bundle, located, FoundModule(wide, 8192), PLENTY).load("text", "wide"))
 
 
-def test_a_decoder_with_too_short_a_window_is_refused(pair: Pair) -> None:
+def test_a_decoder_with_a_shorter_window_than_was_asked_for_is_refused(pair: Pair) -> None:
     bundle, located = blind(pair)
-    with pytest.raises(ModuleRefused, match="made for 256"):
-        run(changer(bundle, located, FoundModule(located["text"], 256), PLENTY).load("text", "short"))
+    short = FoundModule(located["text"], 256)
+    with pytest.raises(ModuleRefused, match="max_model_len is 512, and this model is made for 256 tokens"):
+        run(changer(bundle, located, short, PLENTY, max_model_len=512).load("text", "short"))
+
+
+def test_there_is_one_voice(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchModule, match="there is one voice, autoglm-phone-voice; 'whisper' is none"):
+        ModuleSources(Store(tmp_path), ()).find("voice", "whisper")
 
 
 def test_where_both_do_not_fit_the_numbers_are_told(pair: Pair, tmp_path: Path) -> None:

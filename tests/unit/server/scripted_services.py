@@ -161,7 +161,7 @@ class House:
         config = replace(ServerConfig(model_id=MODEL, aliases=("nano",), bundle_limits="small"), **settings)
         modules = (DECODER, EYE)
         fetch = partial(fetch_media, policy=self.policy)
-        decoder = Decoder(tiny_tokenizer(), CHATML, max_running=8)
+        decoder = Decoder(tiny_tokenizer(), CHATML, max_running=8, max_model_len=8192)
         services = Services(
             self.chat,
             lambda: decoder,

@@ -70,7 +70,7 @@ async def test_nobody_waits_for_a_voice_that_has_died() -> None:
     async with running(voice):
         with pytest.raises(WorkerDied):
             await said(voice, "die")
-        while voice.state != "ready":  # noqa: ASYNC110  # a status changes without an event
+        while voice.status().state != "ready":  # noqa: ASYNC110  # a status changes without an event
             await asyncio.sleep(0.001)
         assert await said(voice, "again") == ["again"]
 

@@ -55,7 +55,7 @@ _ANSWER = (*_PROMPT, *_PROCESS, errors.StepFailed)
 _NAMED = ("x-request-id", "x-autoglm-ignored")
 _WINDOWED = (*_NAMED, "x-autoglm-dropped-messages")
 
-_MODALITY = Parameter("modality", "path", Literal["text", "vision", "speech"], "Which of the modules.")
+_MODALITY = Parameter("modality", "path", Literal["text", "vision", "speech", "voice"], "Which of the modules.")
 _RESPONSE_ID = Parameter("response_id", "path", str, "The `id` of a response that was not sent with `store: false`.")
 _SOUND = Body(
     TranscriptionForm,

@@ -17,10 +17,10 @@ def model_routes(services: Services, config: ServerConfig) -> APIRouter:
 
     @router.get("/v1/models")
     async def list_models() -> dict[str, Any]:
-        modules = services.modules()
+        modules, window = services.modules(), services.decoder().max_model_len
         return {
             "object": "list",
-            "data": [model_card(name, config, modules, created) for name in config.model_names],
+            "data": [model_card(name, config, window, modules, created) for name in config.model_names],
         }
 
     @router.get("/v1/models/{name:path}")  # a name may hold slashes, as those of model hubs do
@@ -28,6 +28,6 @@ def model_routes(services: Services, config: ServerConfig) -> APIRouter:
         if name not in config.model_names:
             known = ", ".join(config.model_names)
             raise UnknownModel(f"the model {name[:60]!r} is not served here; known: {known}", param="model")
-        return model_card(name, config, services.modules(), created)
+        return model_card(name, config, services.decoder().max_model_len, services.modules(), created)
 
     return router

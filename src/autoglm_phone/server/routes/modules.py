@@ -11,7 +11,7 @@ from autoglm_phone.server.respond import json_object
 from autoglm_phone.server.schemas.modules import LoadModuleRequest, module_change, module_use
 from autoglm_phone.server.services import Services
 
-_MODALITIES: dict[str, Modality] = {"text": "text", "vision": "vision", "speech": "speech"}
+_MODALITIES: dict[str, Modality] = {"text": "text", "vision": "vision", "speech": "speech", "voice": "voice"}
 
 
 def module_routes(services: Services) -> APIRouter:

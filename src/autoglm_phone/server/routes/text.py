@@ -23,7 +23,7 @@ def text_routes(services: Services, config: ServerConfig) -> APIRouter:
     async def tokenize(request: Request) -> dict[str, Any]:
         wire, _ = read_body(TokenizeRequest, await json_object(request))
         check_model(wire.model, config)
-        tokenizer = services.decoder().tokenizer
+        decoder = services.decoder()
         given = [name for name in ("prompt", "content", "messages") if getattr(wire, name) is not None]
         if len(given) != 1:
             raise InvalidRequest("send one of `prompt`, `content` and `messages`", param="prompt")
@@ -31,12 +31,12 @@ def text_routes(services: Services, config: ServerConfig) -> APIRouter:
             tools = {"tools": wire.tools} if wire.tools is not None else {}
             tokens = await _rendered({"messages": wire.messages, **tools})
         else:
-            tokens = await asyncio.to_thread(_encode, wire, tokenizer)
-        answer: dict[str, Any] = {"count": len(tokens), "max_model_len": config.max_model_len, "tokens": tokens}
+            tokens = await asyncio.to_thread(_encode, wire, decoder.tokenizer)
+        answer: dict[str, Any] = {"count": len(tokens), "max_model_len": decoder.max_model_len, "tokens": tokens}
         if wire.with_pieces:
-            answer["tokens"] = [{"id": token, "piece": tokenizer.written([token])} for token in tokens]
+            answer["tokens"] = [{"id": token, "piece": decoder.tokenizer.written([token])} for token in tokens]
         if wire.return_token_strs:
-            answer["token_strs"] = [tokenizer.written([token]) for token in tokens]
+            answer["token_strs"] = [decoder.tokenizer.written([token]) for token in tokens]
         return answer
 
     async def _rendered(body: dict[str, Any]) -> list[TokenId]:
@@ -66,7 +66,7 @@ def text_routes(services: Services, config: ServerConfig) -> APIRouter:
         sampling = config.default_sampling
         return {
             "default_generation_settings": {
-                "n_ctx": config.max_model_len,
+                "n_ctx": decoder.max_model_len,
                 "params": {
                     "temperature": sampling.temperature,
                     "top_k": sampling.top_k,

@@ -7,8 +7,13 @@ from autoglm_phone.core.module import ModuleInfo
 from autoglm_phone.server.config import ServerConfig
 
 
-def model_card(name: str, config: ServerConfig, modules: Sequence[ModuleInfo], created: int) -> dict[str, Any]:
-    """An alias has the true id as `root` and `parent`; `files` are names, without the folders of this machine."""
+def model_card(
+    name: str, config: ServerConfig, window: int, modules: Sequence[ModuleInfo], created: int
+) -> dict[str, Any]:
+    """window: that of the decoder that answers now.
+
+    An alias has the true id as `root` and `parent`; `files` are names, without the folders of this machine.
+    """
     is_alias = name != config.model_id
     return {
         "id": name,
@@ -17,7 +22,7 @@ def model_card(name: str, config: ServerConfig, modules: Sequence[ModuleInfo], c
         "owned_by": "autoglm-phone",
         "root": config.model_id,
         "parent": config.model_id if is_alias else None,
-        "max_model_len": config.max_model_len,
+        "max_model_len": window,
         "aliases": list(config.model_names[1:]),
         "limits": config.bundle_limits,
         "modules": [module_card(module) for module in modules],

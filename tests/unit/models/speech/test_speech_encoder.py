@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_glm4v import relative_error
 from tiny_speech import GLM_ASR, WHISPER, glm_asr, tensors_of, whisper
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
-from autoglm_phone.core.errors import BundleError
+from autoglm_phone.core.errors import BundleError, GivenUp
 from autoglm_phone.models.speech.config import from_gguf
 from autoglm_phone.models.speech.encoder import SpeechEncoder
 from autoglm_phone.models.speech.log_mel import CHUNK_SAMPLES, log_mel
@@ -124,3 +126,27 @@ def test_what_is_missing_is_named(name: str) -> None:
 def test_a_hostile_configuration_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(BundleError, match=r"config\.json|speech encoder"):
         SpeechEncoder.of_checkpoint(settings, {})
+
+
+def test_what_a_checkpoint_raises_ends_the_encoding_before_its_next_layer(encoder: SpeechEncoder) -> None:
+    passed: list[int] = []
+
+    def checkpoint() -> None:
+        if len(passed) == 1:
+            raise GivenUp("nobody waits")
+        passed.append(len(passed))
+
+    with FlopCounterMode(display=False) as whole:
+        encoder.encode_chunk(noise(9000))
+    with FlopCounterMode(display=False) as part, pytest.raises(GivenUp):
+        encoder.encode_chunk(noise(9000), checkpoint)
+    assert 0 < part.get_total_flops() < whole.get_total_flops()
+
+
+@pytest.mark.parametrize("kind", REFERENCES)
+def test_operations_are_those_that_are_computed(kind: str) -> None:
+    fields, model, _ = REFERENCES[kind]
+    encoder = SpeechEncoder.of_checkpoint(fields, tensors_of(model()))
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        encoder.encode_chunk(noise(9000))
+    assert encoder.num_operations == counter.get_total_flops()
