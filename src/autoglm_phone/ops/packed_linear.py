@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from autoglm_phone.core.packed_form import PackedForm
 
-# Most that are unpacked at once: 16 MB in float32. More than 32 MB are mapped anew by glibc each time, and touching fresh
-# pages takes longer than unpacking does.
+# Most that are unpacked at once: 16 MB in float32. More than 32 MB are mapped anew by glibc each time, and to touch new
+# pages takes longer than to unpack.
 UNPACKED_NUMBERS = 4 << 20
 
 
