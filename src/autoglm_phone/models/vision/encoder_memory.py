@@ -18,4 +18,7 @@ def activation_bytes(files: EncoderFiles, max_tokens: int) -> int:
     config = from_files(files)
     patches = max_tokens * config.merge**2
     unpacked = UNPACKED_BYTES if files.has_packed(map_of_files(files, config.num_layers)) else 0
-    return patches * ACTIVATION_WIDTHS * config.d_ff * FLOAT_BYTES + unpacked
+    layers = patches * ACTIVATION_WIDTHS * config.d_ff
+    # However small the picture, its peak was seen to be as much as the merger's largest matrix in float32.
+    merger = 2 * config.d_merger_ff * config.d_out
+    return max(layers, merger) * FLOAT_BYTES + unpacked
