@@ -35,8 +35,9 @@ def chat(
     """Talk to a running server. Pictures, sounds and the microphone with /image, /audio and /record; /help has more."""
     console = Console(highlight=False, markup=False)
     if not sys.stdin.isatty():
+        notes = Console(highlight=False, markup=False, stderr=True)
         with closing(ChatClient(url, api_key=api_key, model=model)) as client:
-            failed = ChatLoop(client, console, system=system, is_thinking=thinking).run(input)
+            failed = ChatLoop(client, console, notes=notes, system=system, is_thinking=thinking).run(input)
         raise typer.Exit(1 if failed else 0)
     history = history_file(os.environ)
     load_history(history)
@@ -56,19 +57,21 @@ def record(wait: Callable[[], object]) -> bytes:
 
 
 class ChatLoop:
-    """The conversation so far, and what is attached to its next message."""
+    """The conversation so far, and what is attached to its next message. notes: where all but answers goes."""
 
     def __init__(
         self,
         client: ChatClient,
         console: Console,
         *,
+        notes: Console | None = None,
         system: str | None = None,
         is_thinking: bool = False,
         record: Callable[[Callable[[], object]], bytes] = record,
     ) -> None:
         self._client = client
         self._console = console
+        self._notes = console if notes is None else notes
         self._record = record
         self._opening: list[Message] = [{"role": "system", "content": system}] if system else []
         self._options = {"enable_thinking": True, "return_reasoning": True} if is_thinking else {}
@@ -95,6 +98,8 @@ class ChatLoop:
                 case "/clear":
                     self._messages, self._attached = list(self._opening), []
                     self._note("forgotten")
+                case "/image" | "/audio" | "/save" if not rest.strip():
+                    self._note(f"{command} needs the name of a file")
                 case "/image" | "/audio":
                     self._attach(command, Path(rest.strip().strip("'\"")).expanduser())
                 case "/record":
@@ -173,12 +178,14 @@ class ChatLoop:
         return True
 
     def _note(self, text: str) -> None:
-        self._console.print(CONTROL.sub("", text), style="yellow", soft_wrap=True)
+        self._notes.print(CONTROL.sub("", text), style="yellow", soft_wrap=True)
+
+
+_MEDIA = {"image_url": "*(image)*", "input_audio": "*(sound)*", "audio_url": "*(sound)*"}
 
 
 def _as_markdown(message: Message) -> str:
     content = message["content"]
     if not isinstance(content, str):
-        texts = (part["text"] if part["type"] == "text" else f"*({part['type'].split('_')[0]})*" for part in content)
-        content = "\n\n".join(texts).replace("*(input)*", "*(sound)*")
+        content = "\n\n".join(part["text"] if part["type"] == "text" else _MEDIA[part["type"]] for part in content)
     return f"## {message['role']}\n\n{content}\n"

@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -143,7 +145,9 @@ def test_an_empty_line_sends_what_is_attached_and_nothing_otherwise(
 
 
 def test_commands_that_cannot_be_followed_are_told(client: ChatClient, server: SmallServer) -> None:
-    shown = talk(client, "/image /no/such/file.png", "/dance", "/exit", "hi")
+    shown = talk(client, "/image /no/such/file.png", "/dance", "/save", "/image", "/exit", "hi")
+    assert "/save needs the name of a file" in shown
+    assert "/image needs" in shown
     assert "cannot be read: No such file" in shown
     assert "there is no /dance" in shown
     assert server.requests == []
@@ -180,6 +184,28 @@ def test_a_conversation_is_saved_as_markdown(client: ChatClient, tmp_path: Path)
         saved
         == "## user\n\nhi\n\n## assistant\n\nHello\n\n## user\n\n*(image)*\n\nand this?\n\n## assistant\n\nHello\n"
     )
+
+
+def test_sounds_of_any_kind_are_saved_as_such(client: ChatClient, tmp_path: Path) -> None:
+    for name in ("a.wav", "b.flac"):
+        (tmp_path / name).write_bytes(b"x")
+    talk(client, f"/audio {tmp_path}/a.wav", f"/audio {tmp_path}/b.flac", "", f"/save {tmp_path}/talk.md")
+    assert (tmp_path / "talk.md").read_text().startswith("## user\n\n*(sound)*\n\n*(sound)*\n")
+
+
+def test_of_a_pipe_only_answers_go_on(server: SmallServer) -> None:
+    def piped(*flags: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "autoglm_phone.cli.main", "chat", "--url", server.url, *flags]
+        return subprocess.run(command, input=f"/image {SAMPLE}\n你好\n", capture_output=True, text=True, check=False)
+
+    done = piped("--api-key", "hush")
+    assert (done.returncode, done.stdout) == (0, "Hello\n")
+    assert "goes with the next message" in done.stderr
+    assert server.requests[0]["messages"][0]["content"][1] == {"type": "text", "text": "你好"}
+    server.refusal = (401, "no")
+    done = piped()
+    assert (done.returncode, done.stdout.strip()) == (1, "")
+    assert "HTTP 401" in done.stderr
 
 
 def test_a_terminal_sees_rendered_markdown_and_small_pictures(client: ChatClient, server: SmallServer) -> None:
