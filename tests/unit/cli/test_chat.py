@@ -16,7 +16,7 @@ from rich.console import Console
 
 from autoglm_phone.cli.answer_view import whole_blocks
 from autoglm_phone.cli.chat import ChatLoop
-from autoglm_phone.cli.chat_client import ChatClient, Piece
+from autoglm_phone.cli.chat_client import ChatClient, Message, Piece
 from autoglm_phone.cli.line_reader import LineReader, history_file, load_history, save_history
 from autoglm_phone.core.errors import EngineError, MissingDependency, RequestError, SetupError
 
@@ -206,6 +206,22 @@ def test_of_a_pipe_only_answers_go_on(server: SmallServer) -> None:
     done = piped()
     assert (done.returncode, done.stdout.strip()) == (1, "")
     assert "HTTP 401" in done.stderr
+
+
+def test_ctrl_c_stops_the_answer_and_not_the_program(server: SmallServer) -> None:
+    """An interrupt reaches the loop while a piece is awaited: what was said so far is kept."""
+
+    class Interrupted(ChatClient):
+        def answer(self, messages: list[Message], options: dict[str, Any] | None = None) -> Iterator[Piece]:
+            for index, piece in enumerate(super().answer(messages, options)):
+                if index == 1 and len(messages) == 1:
+                    raise KeyboardInterrupt
+                yield piece
+
+    other = Interrupted(server.url)
+    assert talk(other, "hi", "and?") == "Hel\n(stopped)\nHello\n"
+    other.close()
+    assert [message["content"] for message in server.requests[1]["messages"]] == ["hi", "Hel", "and?"]
 
 
 def test_a_terminal_sees_rendered_markdown_and_small_pictures(client: ChatClient, server: SmallServer) -> None:
