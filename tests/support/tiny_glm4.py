@@ -53,7 +53,8 @@ TEMPLATE = """[gMASK]<sop>
 {% endif %}"""
 
 
-def write_tiny_glm4(path: Path, *, seed: int = 0) -> Path:
+def write_tiny_glm4(path: Path, *, seed: int = 0, window: int = 2048, shift: int = 0, template: str = TEMPLATE) -> Path:
+    """shift: another vocabulary, whose byte tokens stand for the bytes so many further on."""
     random = np.random.default_rng(seed)
 
     def matrix(rows: int, columns: int) -> NDArray[np.float32]:
@@ -65,7 +66,7 @@ def write_tiny_glm4(path: Path, *, seed: int = 0) -> Path:
 
     writer = gguf.GGUFWriter(path, "glm4")
     writer.add_name("tiny-glm4")
-    writer.add_context_length(2048)
+    writer.add_context_length(window)
     writer.add_embedding_length(WIDTH)
     writer.add_block_count(LAYERS)
     writer.add_feed_forward_length(FEED_FORWARD)
@@ -77,7 +78,7 @@ def write_tiny_glm4(path: Path, *, seed: int = 0) -> Path:
     writer.add_rope_freq_base(ROPE_BASE)
     writer.add_rope_dimension_count(HEAD_SIZE // 2)
     writer.add_rope_dimension_sections([*SECTIONS, 0])
-    _add_vocabulary(writer)
+    _add_vocabulary(writer, vocabulary(shift, template))
     vocab_size = FIRST_CONTROL + len(CONTROL) + len(SPOKEN)
     writer.add_tensor("token_embd.weight", random.standard_normal((vocab_size, WIDTH)).astype(np.float32))
     writer.add_tensor("output_norm.weight", gains(WIDTH))
@@ -161,24 +162,25 @@ def write_tiny_mmproj(path: Path, *, seed: int = 1) -> Path:
     return path
 
 
-def vocabulary() -> dict[str, Any]:
+def vocabulary(shift: int = 0, template: str = TEMPLATE) -> dict[str, Any]:
     """The tokenizer's part of the metadata."""
     kinds = [gguf.TokenType.NORMAL] * 256
+    alphabet = _byte_alphabet()
     kinds += [gguf.TokenType.CONTROL] * len(CONTROL) + [gguf.TokenType.USER_DEFINED] * len(SPOKEN)
     return {
         "tokenizer.ggml.model": "gpt2",
         "tokenizer.ggml.pre": "glm4",
-        "tokenizer.ggml.tokens": [*_byte_alphabet(), *CONTROL, *SPOKEN],
+        "tokenizer.ggml.tokens": [*alphabet[shift:], *alphabet[:shift], *CONTROL, *SPOKEN],
         "tokenizer.ggml.token_type": [int(kind) for kind in kinds],
         "tokenizer.ggml.merges": ["a a"],  # llama.cpp wants some; this one makes no token
         "tokenizer.ggml.eos_token_id": ENDS[0],
         "tokenizer.ggml.eot_token_id": ENDS[1],
-        "tokenizer.chat_template": TEMPLATE,
+        "tokenizer.chat_template": template,
     }
 
 
-def _add_vocabulary(writer: gguf.GGUFWriter) -> None:
-    for key, value in vocabulary().items():
+def _add_vocabulary(writer: gguf.GGUFWriter, entries: dict[str, Any]) -> None:
+    for key, value in entries.items():
         match value:
             case str():
                 writer.add_string(key, value)
