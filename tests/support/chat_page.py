@@ -108,7 +108,7 @@ def answers(page: Page) -> Locator:
     return page.locator(".assistant > .text")
 
 
-def shoot(page: Page, name: str) -> None:
+def shoot(page: Page, name: str, *, whole: bool = False) -> None:
     """Pictures of the main states, for people to look at, where AUTOGLM_SCREENSHOTS names a folder."""
     if folder := os.environ.get("AUTOGLM_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}.png")
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=whole)

@@ -1,9 +1,12 @@
 """Eyes of the chat page: pictures pasted, dropped and captured, boxes around words, marks of phone actions."""
 
+import base64
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from chat_page import PICTURE, answers, ask, give, needs_chromium, opened, shoot
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from walk_house import DECODER, EYE, FakeMedia, WalkHouse
 
@@ -89,6 +92,24 @@ def test_what_is_neither_picture_nor_sound_is_refused_by_name(browser: Browser, 
         ready(page)
         give(page, "drop", "main", notes)
         expect(page.get_by_role("alert")).to_contain_text("notes.pdf")
+
+
+def test_a_huge_picture_is_made_smaller_before_it_is_sent(browser: Browser, tmp_path: Path) -> None:
+    huge = tmp_path / "huge.png"
+    Image.new("RGB", (9000, 3000), "teal").save(huge, compress_level=0)  # 27 million pixels, 81 MB
+    with house().live() as address, opened(browser, address) as page:
+        ready(page)
+        page.get_by_label("Attach a picture").set_input_files(huge)
+        with page.expect_request("**/v1/chat/completions") as sent:
+            ask(page, "What is this?")
+        body = sent.value.post_data_json
+        assert body is not None
+        head, data = body["messages"][0]["content"][0]["image_url"]["url"].split(",")
+        assert head == "data:image/jpeg;base64"
+        with Image.open(BytesIO(base64.b64decode(data))) as picture:
+            assert picture.width / picture.height == pytest.approx(3, abs=0.01)
+            assert 23e6 < picture.width * picture.height <= 24e6
+        expect(page.locator(".user img")).to_be_visible()
 
 
 def test_a_photo_is_taken_with_the_camera(browser: Browser) -> None:

@@ -28,10 +28,20 @@ def test_it_shows_counts_plots_modules_and_memory(browser: Browser) -> None:
             "aria-label", re.compile(r"now: \d+\.\d ms")
         )
         chat(address)
-        expect(page.locator("#counts div").filter(has_text="of these from the cache").first).to_contain_text("%")
+        expect(page.locator("#counts div").filter(has_text="Cached prompt tokens")).to_contain_text("%")
         shoot(page, "status")
         page.get_by_role("button", name="切换到中文").click()
         expect(page.get_by_role("heading", name="最近十分钟")).to_be_visible()
+
+
+def test_it_fits_a_phone_and_a_dark_room(browser: Browser) -> None:
+    size = {"width": 360, "height": 740}
+    look = {"viewport": size, "color_scheme": "dark", "locale": "zh-CN"}
+    with WalkHouse(modules=(DECODER, EYE)).live() as address, opened(browser, address, "/status", **look) as page:  # type: ignore[arg-type]
+        chat(address)
+        expect(page.locator("#counts div").filter(has_text="对话次数")).to_contain_text("1")
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        shoot(page, "status-phone", whole=True)
 
 
 def test_with_a_key_it_asks_for_it(browser: Browser) -> None:

@@ -100,7 +100,7 @@ async function send() {
   if (chat.isRunning || (text === "" && attachments.isEmpty)) return;
   showError("");
   showPrompt("");
-  const files = attachments.takeAll();
+  const files = await attachments.takeAll();
   files.forEach(read); // those that came before the server was known
   await chat.send(text, files);
 }
@@ -112,7 +112,7 @@ function read(file) {
 /** What was spoken is asked like what was written. */
 async function sendSpoken(text) {
   await chat.quiet();
-  await chat.send(text, attachments.takeAll(), { isSpoken: true });
+  await chat.send(text, await attachments.takeAll(), { isSpoken: true });
 }
 
 function showPrompt(text) {
@@ -160,4 +160,4 @@ server.show();
 await server.check();
 if (!library.isKept) showError(say("notKept"));
 fit($("prompt"));
-$("prompt").focus();
+if (document.activeElement === document.body) $("prompt").focus(); // and not where a key is asked for

@@ -1,16 +1,19 @@
 // The pictures and sounds that go with the next message: chosen, pasted, dropped or captured.
 
 import { newId } from "./conversation.js";
-import { $, element } from "./dom.js";
+import { $, element, icon } from "./dom.js";
 import { kindOf } from "./files.js";
+import { fitting } from "./picture-size.js";
 import { say } from "./words.js";
 
 export class Attachments {
   #files = [];
+  #fitting = Promise.resolve();
   #urls;
   #onFile;
   #onError;
 
+  /** onFile(file): it is attached, and as large as it will be sent. */
   constructor({ urls, onFile, onError }) {
     this.#urls = urls;
     this.#onFile = onFile;
@@ -21,10 +24,11 @@ export class Attachments {
   }
 
   /** Those that are attached; they are then the caller's. */
-  takeAll() {
+  async takeAll() {
     const files = this.#files;
     this.#files = [];
     this.show();
+    await this.#fitting;
     return files;
   }
 
@@ -47,8 +51,13 @@ export class Attachments {
 
   #push(file) {
     this.#files = [...this.#files, file];
-    this.#onFile(file);
+    this.#fitting = Promise.all([this.#fitting, this.#fit(file)]);
     this.show();
+  }
+
+  async #fit(file) {
+    if (file.kind === "picture") file.blob = await fitting(file.blob);
+    this.#onFile(file);
   }
 
   #take(input) {
@@ -62,8 +71,9 @@ export class Attachments {
       const image = element("img");
       image.src = this.#urls.of(file);
       image.alt = "";
+      image.addEventListener("error", () => image.replaceWith(icon("picture")));
       item.append(image);
-    }
+    } else item.append(icon("sound"));
     const remove = element("button", "", "×");
     remove.type = "button";
     remove.setAttribute("aria-label", `${say("remove")}: ${file.name}`);

@@ -14,6 +14,7 @@ export function startSwap({ apiKey, onChange }) {
     const ticking = setInterval(tell, 1000);
     tell();
     busy(true);
+    $("swap-progress").scrollIntoView({ block: "nearest" });
     try {
       const done = await changeModule(modality, source, $("admin-key").value.trim() || apiKey());
       $("swap-state").textContent = say("swapDone", say(`modality_${modality}`), done.seconds.toFixed(1));

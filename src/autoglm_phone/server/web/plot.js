@@ -53,10 +53,11 @@ export class Plot {
       const last = line.findLast((value) => value !== null);
       return last === undefined ? null : `${this.#format(last)} ${names[index]}`.trim();
     });
+    const told = now.some(Boolean) ? now.filter(Boolean) : [nothing];
     this.name.textContent = this.#title();
-    this.#now.textContent = now.some(Boolean) ? now.filter(Boolean).join(", ") : nothing;
+    this.#now.replaceChildren(...told.map((text) => element("span", "", text)));
     this.#top.textContent = known.length > 0 ? this.#format(most) : "";
-    this.#svg.setAttribute("aria-label", label(this.#title(), this.#now.textContent));
+    this.#svg.setAttribute("aria-label", label(this.#title(), told.join(", ")));
   }
 
   #path(line, most) {
