@@ -173,6 +173,33 @@ def test_pressing_it_ends_the_answer_that_is_being_given(browser: Browser) -> No
         expect(answers(page).last).to_contain_text("You said: one two")
 
 
+# A browser with a voice, which speaks until it is told to stop.
+SPEAKER = """
+window.speech = { said: [], cuts: 0 };
+Object.defineProperty(window, "speechSynthesis", { value: {
+  getVoices: () => [{ lang: "en-GB" }],
+  speak: (utterance) => speech.said.push([utterance.lang, utterance.text]),
+  cancel: () => (speech.cuts += 1),
+} });
+"""
+
+
+def test_a_server_without_a_voice_is_spoken_for_by_the_browser(browser: Browser) -> None:
+    with house().live() as address, opened(browser, address, script=AS_IT_IS + SPEAKER) as page:
+        press(page)
+        hears(page)
+        page.mouse.up()
+        is_answered(page)
+        expect(page.locator("#talk-state")).to_have_text("Speaking. Hold the button to interrupt.")
+        assert page.evaluate("speech.said") == [["en-US", answers(page).inner_text()]]
+        cuts = page.evaluate("speech.cuts")
+        press(page)
+        expect(page.locator("#talk-state")).to_have_text("Speak; let go to send")
+        assert page.evaluate("speech.cuts") > cuts
+        page.keyboard.press("Escape")
+        expect(page.locator("#talk-state")).to_be_empty()
+
+
 def test_answers_are_not_spoken_where_that_is_not_wanted(browser: Browser) -> None:
     voice = Hum()
     with house(voice).live() as address, opened(browser, address, script=AS_IT_IS) as page:

@@ -62,6 +62,7 @@ export class Sidebar {
       if (!confirm(say("deleteSure", title))) return;
       await this.#remove(conversation.id);
       await this.show();
+      $("search").focus(); // the button that had it is gone
     });
     const item = element("li");
     item.append(open, remove);

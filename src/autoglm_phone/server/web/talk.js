@@ -4,7 +4,6 @@
 import { $ } from "./dom.js";
 import { Hold } from "./hold.js";
 import { LevelMeter } from "./level-meter.js";
-import { canHear, startVoice } from "./voice.js";
 import { say } from "./words.js";
 
 // A session that waits for the next press is given back to the server after so long.
@@ -17,6 +16,7 @@ export class Talk {
   #meter = new LevelMeter($("talk-level"));
   #voice = null;
   #opening = null; // a promise of #voice
+  #isHearing = false;
   #isFree = false; // whether the session is hands-free
   #state = "closed";
   #draft = "";
@@ -40,10 +40,12 @@ export class Talk {
     this.show();
   }
 
-  /** isHearing: whether the server takes sounds. */
-  setAvailable(isHearing) {
-    $("voice").hidden = !(isHearing && canHear());
+  /** isHearing: whether the server takes sounds. Only then is what does the work loaded. */
+  async setAvailable(isHearing) {
+    this.#isHearing = isHearing;
     if (!isHearing) this.#voice?.stop();
+    const isPossible = isHearing && (await import("./voice.js")).canHear();
+    $("voice").hidden = !(isPossible && this.#isHearing);
   }
 
   /** A piece of an answer of the chat's. isSpoken: it answers what was spoken. */
@@ -123,16 +125,7 @@ export class Talk {
     if (this.#voice !== null && this.#isFree === isFree) return this.#voice;
     this.#voice?.stop();
     this.#isFree = isFree;
-    this.#opening = startVoice({
-      key: this.#options.key(),
-      handsFree: isFree,
-      answers: false,
-      onState: (state) => this.#change(state),
-      onLevel: (level) => this.#meter.push(level),
-      onHeard: (heard) => this.#heard(heard),
-      onInterrupt: this.#options.onInterrupt,
-      onError: (error) => this.#fail(error),
-    });
+    this.#opening = import("./voice.js").then(({ startVoice }) => startVoice(this.#voiceOptions()));
     try {
       this.#voice = await this.#opening;
     } finally {
@@ -140,6 +133,19 @@ export class Talk {
       this.show();
     }
     return this.#voice;
+  }
+
+  #voiceOptions() {
+    return {
+      key: this.#options.key(),
+      handsFree: this.#isFree,
+      answers: false,
+      onState: (state) => this.#change(state),
+      onLevel: (level) => this.#meter.push(level),
+      onHeard: (heard) => this.#heard(heard),
+      onInterrupt: this.#options.onInterrupt,
+      onError: (error) => this.#fail(error),
+    };
   }
 
   #change(state) {
