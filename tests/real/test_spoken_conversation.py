@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import numpy as np
 import openai
 import pytest
 from numpy.typing import NDArray
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
-from running_server import RunningServer
+from running_server import RunningServer, served
 
 from autoglm_phone.core.voice import VOICE_RATE
 from autoglm_phone.media.audio import SAMPLE_RATE, decode_sound
@@ -29,6 +30,7 @@ STORY = (
     "Once there was a fox. He lived in a forest behind the hills. Every morning he went down to the river. There he "
     "met a bear and a wolf. The three of them talked for hours. In the evening each of them went home again."
 )
+ADMIN = "the admin's key"
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
 
@@ -110,3 +112,26 @@ async def test_who_speaks_ends_the_answer_and_its_sound(server: RunningServer, v
         assert not [event for event in behind if event.type == "response.output_audio.delta"]
         await connection.response.cancel()
         assert (await until(connection, "response.done", [])).response.status == "cancelled"
+
+
+async def test_ears_and_a_voice_that_come_later_take_part(voice: LocatedModule) -> None:
+    """Asked of a server that was started without them."""
+    with served("--no-speech", "--voice", "off", "--admin-key", ADMIN) as server:
+        async with httpx.AsyncClient(base_url=server.api, timeout=60, trust_env=False) as client:
+            mine = {"Authorization": f"Bearer {ADMIN}"}
+            sentence = {"model": "tts-1", "voice": "af_heart", "input": "I am here.", "response_format": "wav"}
+            assert (await client.post("/audio/speech", json=sentence)).status_code == 400
+            for modality, source in (("speech", "nano"), ("voice", "autoglm-phone-voice")):
+                loaded = await client.post(f"/modules/{modality}", json={"source": source}, headers=mine)
+                assert loaded.status_code == 200, loaded.text
+            said = await client.post("/audio/speech", json=sentence)
+            assert said.content.startswith(b"RIFF")
+            events: list[Any] = []
+            async with conversation(server, max_output_tokens=8) as connection:
+                await say(connection, spoken_command())
+                await until(connection, "response.done", events)
+            assert any(event.type == "response.output_audio.delta" for event in events)
+            [heard] = [event for event in events if event.type == f"{TRANSCRIPTION}.completed"]
+            assert "settings" in heard.transcript.lower()
+            assert (await client.delete("/modules/voice", headers=mine)).status_code == 200
+            assert (await client.post("/audio/speech", json=sentence)).status_code == 400
