@@ -67,7 +67,7 @@ def second(nano: Nano, folder: Path) -> Bundle:
 
 @pytest.fixture(scope="module")
 def admin(second: Bundle, folder: Path) -> Iterator[RunningServer]:
-    with served("--admin-key", ADMIN, "--module-path", str(folder), "--max-running", "20") as running:
+    with served("--admin-key", ADMIN, "--module-path", str(folder), "--max-running", "20", "--voice", "off") as running:
         yield running
 
 

@@ -32,7 +32,7 @@ def folder(nano: Nano, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def admin(folder: Path) -> Iterator[RunningServer]:
-    with served("--admin-key", ADMIN, "--module-path", str(folder)) as running:
+    with served("--admin-key", ADMIN, "--module-path", str(folder), "--voice", "off") as running:
         yield running
 
 

@@ -22,12 +22,14 @@ TOLERANCE = 0.05
 
 
 @pytest.mark.parametrize("flag", ["--no-native-kernels", "--native-kernels"])
-def test_a_ready_server_holds_what_was_estimated(nano: dict[Modality, LocatedModule], flag: str) -> None:
+def test_a_ready_server_holds_what_was_estimated(
+    nano: dict[Modality, LocatedModule], voice: LocatedModule, flag: str
+) -> None:
     """Where no kernels have been built, both are those of the wheel."""
     with served(flag) as server:
         memory = httpx.get(f"{server.api}/memory", trust_env=False).json()
     processes = {part["process"]: part["resident_bytes"] for part in memory["measured"]}
-    assert set(processes) == {"api", "engine", "media"}
+    assert set(processes) == {"api", "engine", "media", "voice"}
     estimated = memory["estimated"]["resident_bytes"]
     assert sum(processes.values()) == pytest.approx(estimated, rel=TOLERANCE), processes
     for process, measured in processes.items():  # no error of one hides behind that of another
