@@ -40,5 +40,5 @@ def test_frames_of_a_recording_are_those_of_ctranslate2(whisper_folder: Path, jf
     assert len(frames) == encoder.num_frames(len(sound.samples)) == 550  # 11 s
     assert relative_error(frames, wanted[: len(frames)]) < 1e-4
 
-    projector = Projector.of_files(file, d_in=D_MODEL)
+    projector = Projector.of_files(file, d_in=encoder.config.d_model)
     assert projector.project(frames).shape == (projector.num_tokens(550), D_MODEL) == (-(-550 // STACK), D_MODEL)
