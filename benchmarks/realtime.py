@@ -5,8 +5,8 @@ python -m benchmarks.realtime [--media DIR] [--clips N] [--serve "FLAGS"]
 A server of our own is started. The commands are all clips of audio/barista_dev. Two longer sounds are one turn each and
 there for the drafts alone: jfk.flac, and what is spoken in eight of the commands. The end of the speech is where silero
 hears the last voice, so the pause that must show that the turn is over (500 ms) is part of the time to the first text.
-A gap is a time without a draft between the first voice and the last, those before the first draft and behind the last
-one with them. A table of its own, no peers.
+A gap is the time from one draft to the next, or to the last voice. The first draft waits for a first word, so it is told
+apart. A table of its own, no peers.
 """
 
 import argparse
@@ -58,9 +58,15 @@ class Times:
     marks: dict[str, float] = field(default_factory=dict)
 
     @property
+    def first_draft_s(self) -> float:
+        """Since the first voice; until its end, if there was no draft before."""
+        return min([*self.drafts[:1], self.speech_end_s]) - self.speech_start_s
+
+    @property
     def draft_gaps(self) -> list[float]:
+        """From draft to draft, and from the last one to the last voice."""
         spoken = [moment for moment in self.drafts if moment < self.speech_end_s]
-        return [after - before for before, after in pairwise([self.speech_start_s, *spoken, self.speech_end_s])]
+        return [after - before for before, after in pairwise([*spoken, self.speech_end_s])]
 
 
 async def once(url: str, samples: NDArray[np.int16], times: Times, *, is_long: bool) -> None:
@@ -159,10 +165,9 @@ def main() -> None:
         verdict = f"p50 ≤ {_verdict(statistics.median(values), WANTED_TEXT_S)}" if is_last else ""
         print(_row(title, values, wanted=verdict))
     for title, sounds in (("commands", short), ("the two long sounds", long)):
+        print(_row(f"first voice to the first draft, {title}", [times.first_draft_s for times in sounds]))
         gaps = [gap for times in sounds for gap in times.draft_gaps]
-        print(
-            _row(f"without a draft while speaking, {title}", gaps, wanted=f"all ≤ {_verdict(max(gaps), WANTED_GAP_S)}")
-        )
+        print(_row(f"from draft to draft, {title}", gaps, wanted=f"all ≤ {_verdict(max(gaps), WANTED_GAP_S)}"))
 
 
 def _talk(port: int, levels: NDArray[np.float32], *, is_long: bool = False) -> Times:

@@ -16,8 +16,8 @@ from autoglm_phone.core.errors import AutoGLMError
 from autoglm_phone.core.live import LIVE_RATE
 from autoglm_phone.core.transcript import Heard
 
-# From the beginning of one draft to that of the next; a draft takes half of it where the machine is not busy.
-_EVERY_S = 0.5
+# From the beginning of one draft to that of the next; a draft takes most of it, of one core.
+_EVERY_S = 0.35
 # A first word takes about this long, and then people wait for it: until it is there, drafts follow on each other, but
 # not for longer than a second if it is noise.
 _FIRST_S, _AGAIN_S, _EAGER_S = 0.25, 0.1, 1.0
