@@ -5,8 +5,8 @@ python -m benchmarks.realtime [--media DIR] [--clips N] [--serve "FLAGS"]
 A server of our own is started. The commands are all clips of audio/barista_dev. Two longer sounds are one turn each and
 there for the drafts alone: jfk.flac, and what is spoken in eight of the commands. The end of the speech is where silero
 hears the last voice, so the pause that must show that the turn is over (500 ms) is part of the time to the first text.
-A gap is the time from one draft to the next, or to the last voice. The first draft waits for a first word, so it is told
-apart. A table of its own, no peers.
+A gap is the time from one draft to the next, or to the last voice. The first draft waits for a first word, so it has a
+row of its own. No peers.
 """
 
 import argparse

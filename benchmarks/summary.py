@@ -14,8 +14,13 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
+def figure(value: float) -> str:
+    """Three digits, or all of those before the point: 0.123, 12.3, 1,234."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+
+
 def spread(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.3g} ({min(values):.3g}–{max(values):.3g})"
+    return f"{figure(statistics.median(values))} ({figure(min(values))}–{figure(max(values))})"
 
 
 def poisson_arrivals_s(rate: float, duration_s: float, seed: int) -> list[float]:

@@ -11,7 +11,7 @@ from benchmarks.client import Stream
 from benchmarks.comparison import ratio
 from benchmarks.phone_screens import STEPS, messages
 from benchmarks.record import Record, Taken, save, to_record
-from benchmarks.summary import Slo, percentile, poisson_arrivals_s
+from benchmarks.summary import Slo, percentile, poisson_arrivals_s, spread
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +35,10 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Record:
     notes |= {"gone": {"absent": "it is not installed"}}
     wanted = {DECODE: (1.3, 9.0), TTFT: (0.5, 9.0)}
     return to_record("chat", "Chat", "/models/some.gguf", wanted, notes, rounds)
+
+
+def test_a_spread_shows_three_digits_or_all_before_the_point() -> None:
+    assert spread([28_812, 9.994, 999.6]) == "1,000 (9.99–28,812)"
 
 
 @given(st.lists(st.floats(0, 10), min_size=1), st.integers(1, 100))
