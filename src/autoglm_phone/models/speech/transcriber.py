@@ -167,6 +167,7 @@ class Transcriber:
             tokens_per_s=len(tokens) * SAMPLE_RATE / len(samples),
             temperature=options.temperature,
             task=options.task,
+            is_draft=options.is_draft,
         )
         num_frames = min(features.shape[-1], round(len(samples) / SAMPLE_RATE * _FRAMES_PER_S))
         return _Pass(hearing, tokenizer, encoded, num_frames)

@@ -39,3 +39,10 @@ def test_unlikely_words_are_what_a_temperature_asks_for() -> None:
 def test_a_translation_may_be_less_likely() -> None:
     assert replace(GOOD, logprob=-1.5, task="translate").is_speech
     assert not replace(GOOD, logprob=-2.5, task="translate").is_speech
+
+
+def test_a_draft_may_be_a_guess_but_not_of_noise() -> None:
+    guess = replace(GOOD, logprob=-1.8, is_draft=True)
+    assert guess.is_speech
+    assert not replace(guess, logprob=-2.5).is_speech
+    assert not replace(guess, no_speech_probability=0.7).is_speech
