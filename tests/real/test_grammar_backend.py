@@ -1,6 +1,7 @@
 """Grammars, log-probabilities and logit bias on the real decoder."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from autoglm_phone.core.ids import RequestId, SlotId, TokenId
 from autoglm_phone.core.prompt import Prompt
 from autoglm_phone.core.request import Request, SamplingParams, TokenLogprobs
 from autoglm_phone.engine.config import EngineConfig
-from autoglm_phone.engine.engine_loop import EngineLoop
+from autoglm_phone.engine.engine_loop import GRAMMAR_POLL_S, EngineLoop
 from autoglm_phone.text.grammar import choice_grammar, json_schema_grammar, regex_grammar
 from autoglm_phone.text.tokenizer import Tokenizer
 from autoglm_phone.weights.gguf_file import read_metadata
@@ -108,6 +109,8 @@ class Decoder:
                 answer.tokens += event.tokens
                 answer.logprobs += event.logprobs
                 answer.finish, answer.error = event.finish or "", event.error
+            if loop.is_held_up:  # as the engine process: to spin would keep the GIL from the thread that compiles
+                time.sleep(GRAMMAR_POLL_S)
         return answers
 
     def text(self, answer: Answer) -> str:
