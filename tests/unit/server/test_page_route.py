@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from autoglm_phone.server.routes.page import WEB
 
 ROOT = Path(__file__).parents[3]
 VENDOR = WEB / "vendor"
+IMPORT = re.compile(r'^(?:import|export)\b[^;"]*"(\.[^"]+)"', re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", ["/", "/status"])
@@ -33,6 +35,18 @@ def test_files_are_compressed_and_asked_for_again() -> None:
     assert script.headers["cache-control"] == "no-cache"
     again = house.get("/web/vendor/marked.js", {"if-none-match": script.headers["etag"]})
     assert again.status_code == 304
+
+
+def test_a_browser_need_not_read_a_module_to_know_what_it_imports() -> None:
+    found = {WEB / "app.js"}
+    unread = list(found)
+    while unread:
+        script = unread.pop()
+        imported = {(script.parent / path).resolve() for path in IMPORT.findall(script.read_text())}
+        unread += imported - found
+        found |= imported
+    named = re.findall(r'rel="modulepreload" href="web/([^"]+)"', (WEB / "index.html").read_text())
+    assert sorted(["app.js", *named]) == sorted(script.relative_to(WEB).as_posix() for script in found)
 
 
 def test_vendored_files_are_those_of_the_lock() -> None:
