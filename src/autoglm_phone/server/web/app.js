@@ -156,6 +156,7 @@ library.onChange((id) => {
 });
 settings.startSettings({ onKey: () => server.check() });
 await reopen();
+$("prompt").disabled = false; // before, a question would have no conversation to stand in
 server.show();
 await server.check();
 if (!library.isKept) showError(say("notKept"));
