@@ -21,7 +21,7 @@ from autoglm_phone.core.ids import RequestId
 from autoglm_phone.core.prompt import Prompt
 from autoglm_phone.core.request import Request, SamplingParams
 from autoglm_phone.engine.config import EngineConfig
-from autoglm_phone.engine.engine_loop import EngineLoop
+from autoglm_phone.engine.engine_loop import GRAMMAR_POLL_S, EngineLoop
 from autoglm_phone.text.grammar import json_schema_grammar, regex_grammar
 from autoglm_phone.text.tokenizer import Tokenizer
 from autoglm_phone.weights.gguf_file import read_metadata
@@ -88,6 +88,8 @@ class Side:
             events = self._loop.step()
             if len(events) == self._streams:
                 return clock() - start_s
+            if self._loop.is_held_up:  # to spin would keep the GIL from the thread that compiles
+                time.sleep(GRAMMAR_POLL_S)
         return None
 
 

@@ -21,7 +21,7 @@ from autoglm_phone.core.ids import RequestId
 from autoglm_phone.core.prompt import Prompt
 from autoglm_phone.core.request import Request, SamplingParams
 from autoglm_phone.engine.config import EngineConfig
-from autoglm_phone.engine.engine_loop import EngineLoop
+from autoglm_phone.engine.engine_loop import GRAMMAR_POLL_S, EngineLoop
 from autoglm_phone.text.grammar import json_schema_grammar
 from autoglm_phone.text.tokenizer import Tokenizer
 from autoglm_phone.weights.gguf_file import read_metadata
@@ -131,6 +131,8 @@ class House:
         streaming: set[RequestId] = set()
         while loop.has_work:
             events = loop.step()
+            if loop.is_held_up:  # to spin would keep the GIL from the thread that compiles
+                time.sleep(GRAMMAR_POLL_S)
             if len(streaming) < work.streams:
                 streaming |= {request_id for request_id, _ in events}
                 start_s = time.perf_counter()
