@@ -82,20 +82,6 @@ def test_an_error_is_shown_plainly_and_the_chat_goes_on_without_it(browser: Brow
     assert "xxx" not in house.model.prompts[-1]
 
 
-SLOW_DISK = """
-IDBOpenDBRequest.prototype.addEventListener = function (kind, listener) {
-  const late = (event) => setTimeout(() => listener(event), 500);
-  EventTarget.prototype.addEventListener.call(this, kind, kind === "success" ? late : listener);
-};
-"""
-
-
-def test_who_asks_before_the_conversations_are_there_is_answered(browser: Browser) -> None:
-    with WalkHouse().live() as address, opened(browser, address, script=SLOW_DISK) as page:
-        ask(page, "Hi")
-        expect(answers(page)).to_have_text("You said: Hi")
-
-
 def test_what_failed_can_be_tried_again(browser: Browser) -> None:
     house = WalkHouse()
     with house.live() as address, opened(browser, address) as page:

@@ -98,6 +98,18 @@ def test_a_full_disk_is_told_and_the_chat_goes_on(browser: Browser) -> None:
         expect(page.get_by_role("alert")).to_contain_text("did not keep")
 
 
+def test_who_asks_before_a_slow_disk_is_read_is_answered(browser: Browser) -> None:
+    slow = """
+    IDBOpenDBRequest.prototype.addEventListener = function (kind, listener) {
+      const late = (event) => setTimeout(() => listener(event), 500);
+      EventTarget.prototype.addEventListener.call(this, kind, kind === "success" ? late : listener);
+    };
+    """
+    with WalkHouse().live() as address, opened(browser, address, script=slow) as page:
+        ask(page, "Hi")
+        expect(answers(page)).to_have_text("You said: Hi")
+
+
 def test_two_tabs_lose_nothing_of_each_other(browser: Browser) -> None:
     with WalkHouse().live() as address, opened(browser, address, viewport=WIDE) as page:
         ask(page, "One")

@@ -20,7 +20,7 @@ class HearingOptions:
     prompt        words before the sound: names and spellings to expect
     temperature   0 takes the likeliest words
     with_times    sentences and words with their times, for a tenth more work; else one segment a window
-    is_draft      of a sound that goes on: as fast as may be, and believed less
+    is_draft      of a sound that goes on: as fast as may be, and a guess is told, too
     """
 
     task: Task = "transcribe"
