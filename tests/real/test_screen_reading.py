@@ -39,9 +39,9 @@ def load(path: Path) -> Image:
 
 def places(text: str) -> list[tuple[str, tuple[int, int]]]:
     """Words and their centres, in reading order."""
-    found = re.findall(r"^\[(\d+),(\d+)\] (.+)$", text, re.MULTILINE)
+    found = re.findall(r'^"(.+)" \[(\d+),(\d+)\]$', text, re.MULTILINE)
     assert len(found) == len(text.splitlines())
-    return [(words, (int(x), int(y))) for x, y, words in found]
+    return [(words, (int(x), int(y))) for words, x, y in found]
 
 
 def test_every_word_of_the_sample_is_read_in_order_and_in_its_place(reader: ScreenReader) -> None:

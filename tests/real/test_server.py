@@ -158,19 +158,29 @@ def test_a_picture_and_a_sound_in_extra_body_through_langchain(
     assert answer.usage_metadata["input_token_details"]["audio"] > 10
 
 
-@pytest.mark.parametrize(
-    ("screen", "question", "words"),
-    [
-        ("clockyou_en_1.png", "Which words are on this screen?", ["1:26"]),
-        ("hail_zh_1.png", "列出屏幕上的文字。", ["安全中心资源", "壁纸"]),
-        ("qbitcontroller_en_1.png", "Which words are on this screen?", ["qBitController"]),
-    ],
-)
-def test_answers_hold_the_words_of_real_screens(
-    client: openai.OpenAI, extra_data: Path, screen: str, question: str, words: list[str]
-) -> None:
-    answer = ask(client, question, extra_body={"images": [data_uri(extra_data / "screens" / screen)]}, max_tokens=200)
-    assert all(word in answer for word in words)
+# Some of the words that stand on each, in its upper half, where an answer of 80 tokens comes.
+SCREENS = {
+    "clockyou_en_1.png": ["Alarm", "4:56 PM", "In 3 hours", "5:14 PM"],
+    "daysleft_zh_1.png": ["编辑详情", "倒数日标题", "公历", "农历", "年份推算"],
+    "hail_en_1.png": ["Working mode", "Idle", "Shizuku - Disable", "Shizuku - Hide"],
+    "hail_zh_1.png": ["Button Navigation", "安全中心资源", "本地联系人备份", "壁纸"],
+    "qbitcontroller_en_2.png": ["Add Torrent", "URL", "Magnet or HTTP", "Category"],
+    "radarweather_en_2.png": ["Manage locations", "Hold and drag", "New York", "Los Angeles"],
+    "serialpipe_zh_1.png": ["SerialPipe", "端口号", "启动服务器", "波特率"],
+}
+
+
+def test_answers_hold_the_words_of_real_screens(client: openai.OpenAI, extra_data: Path) -> None:
+    """Most of them: which answer half a billion parameters give turns on the last digits of a processor's sums."""
+
+    def num_told(screen: str, question: str) -> int:
+        picture = data_uri(extra_data / "screens" / screen)
+        answer = ask(client, question, extra_body={"images": [picture]}, max_tokens=80)
+        return sum(word in answer for word in SCREENS[screen])
+
+    questions = ("Which words are on this screen?", "列出屏幕上的文字。")
+    told = {(screen, question): num_told(screen, question) for screen in SCREENS for question in questions}
+    assert sum(number >= 2 for number in told.values()) >= 0.7 * len(told), told
 
 
 def test_our_own_sample_screen_and_clip_serve_where_no_other_data_is(client: openai.OpenAI) -> None:

@@ -14,6 +14,8 @@ SOUND = SAMPLES / "open_settings.flac"
 
 ABOUT_PICTURE = "Which words are on this screen?"
 ABOUT_SOUND = "Repeat what was said."
+# One whose answer no other comes near: asked to "name three fruits", the small decoder may as well introduce itself.
+QUESTION = "What is the capital of France?"
 
 BAD_PICTURE = b"not a picture"
 

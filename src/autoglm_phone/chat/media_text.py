@@ -1,7 +1,9 @@
 """What stands in a message for its pictures and sounds, worded so that a small decoder uses it.
 
 Tried on the 0.5B decoder: where nothing was read, a note in front of the question is ignored and an animal is made
-up; the same as an instruction behind the question, in its language, is followed.
+up; the same as an instruction behind the question, in its language, is followed. Words in quotes with their place
+behind them are told again far oftener than bare words behind their place, and taps find them more often. A head or a
+system prompt that spells the form out ("as [x,y] words") is itself what is told (docs/performance.md).
 """
 
 import re
@@ -27,7 +29,7 @@ def media_text(part: MediaPart, reading: Reading, number: int, *, in_chinese: bo
     text, summary = reading.text, reading.summary
     match part:
         case ImagePart() if text:
-            head = f"[Picture {number}: {summary}. What is read on it, as [x,y] words, x and y from 0 to 999:]"
+            head = f"[Picture {number}: {summary}. It shows these words, each with its place, x and y from 0 to 999:]"
             return MediaText(f"{head}\n{text}\n[End of picture {number}]")
         case ImagePart() if in_chinese:
             return MediaText(

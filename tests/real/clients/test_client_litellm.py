@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 from running_server import RunningServer
-from sample_media import ABOUT_PICTURE, ABOUT_SOUND, BAD_PICTURE, PICTURE, SOUND, data_uri, in_base64
+from sample_media import ABOUT_PICTURE, ABOUT_SOUND, BAD_PICTURE, PICTURE, QUESTION, SOUND, data_uri, in_base64
 
 Ask = Callable[..., Any]
 
@@ -68,7 +68,7 @@ def picture(data: bytes) -> dict[str, Any]:
 
 
 def test_text_whole_streamed_and_async(litellm: ModuleType, common: dict[str, Any]) -> None:
-    messages = user(text("Name three fruits."))
+    messages = user(text(QUESTION))
     whole = litellm.completion(messages=messages, **common).choices[0].message.content
     stream = litellm.completion(messages=messages, stream=True, **common)
     streamed = "".join(chunk.choices[0].delta.content or "" for chunk in stream)

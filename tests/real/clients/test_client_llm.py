@@ -10,7 +10,7 @@ import llm
 import openai
 import pytest
 from running_server import RunningServer
-from sample_media import ABOUT_PICTURE, ABOUT_SOUND, BAD_PICTURE, PICTURE, sound_as_wav
+from sample_media import ABOUT_PICTURE, ABOUT_SOUND, BAD_PICTURE, PICTURE, QUESTION, sound_as_wav
 
 TIMEOUT_S = 240
 
@@ -45,7 +45,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.usefixtures("user_folder")
 def test_the_command_answers() -> None:
-    answer = run("-m", "phone", "-o", "temperature", "0", "-o", "max_tokens", "20", "Name three fruits.")
+    answer = run("-m", "phone", "-o", "temperature", "0", "-o", "max_tokens", "20", QUESTION)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.strip()
 
@@ -59,9 +59,9 @@ def test_the_command_follows_a_schema() -> None:
 
 
 def test_text_streams(model: llm.Model) -> None:
-    pieces = list(model.prompt("Name three fruits.", temperature=0, max_tokens=20))
+    pieces = list(model.prompt(QUESTION, temperature=0, max_tokens=20))
     assert len(pieces) > 3
-    assert "".join(pieces) == model.prompt("Name three fruits.", temperature=0, max_tokens=20, stream=False).text()
+    assert "".join(pieces) == model.prompt(QUESTION, temperature=0, max_tokens=20, stream=False).text()
 
 
 def test_a_picture(model: llm.Model) -> None:

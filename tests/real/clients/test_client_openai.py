@@ -8,10 +8,10 @@ import openai
 import pytest
 from pydantic import BaseModel
 from running_server import RunningServer
-from sample_media import ABOUT_PICTURE, ABOUT_SOUND, BAD_PICTURE, PICTURE, SOUND, data_uri, in_base64
+from sample_media import ABOUT_PICTURE, ABOUT_SOUND, BAD_PICTURE, PICTURE, QUESTION, SOUND, data_uri, in_base64
 
 MODEL = "autoglm-phone-9b"
-FRUITS: Any = [{"role": "user", "content": "Name three fruits."}]
+ASKED: Any = [{"role": "user", "content": QUESTION}]
 
 pytestmark = [pytest.mark.real, pytest.mark.allow_hosts(["127.0.0.1"])]
 
@@ -36,14 +36,14 @@ def picture(data: bytes) -> dict[str, Any]:
 
 
 def test_text_whole_and_streamed_is_the_same(client: openai.OpenAI) -> None:
-    whole = client.chat.completions.create(model=MODEL, messages=FRUITS, temperature=0, max_tokens=30)
-    stream = client.chat.completions.create(model=MODEL, messages=FRUITS, temperature=0, max_tokens=30, stream=True)
+    whole = client.chat.completions.create(model=MODEL, messages=ASKED, temperature=0, max_tokens=30)
+    stream = client.chat.completions.create(model=MODEL, messages=ASKED, temperature=0, max_tokens=30, stream=True)
     streamed = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
     assert streamed == whole.choices[0].message.content != ""
 
 
 def test_the_stream_helper_gathers_the_answer(client: openai.OpenAI) -> None:
-    with client.chat.completions.stream(model=MODEL, messages=FRUITS, temperature=0, max_tokens=300) as stream:
+    with client.chat.completions.stream(model=MODEL, messages=ASKED, temperature=0, max_tokens=300) as stream:
         pieces = [event.delta for event in stream if event.type == "content.delta"]
         final = stream.get_final_completion()
     assert len(pieces) > 3
@@ -54,8 +54,8 @@ def test_the_async_client_does_several_things_at_once(server: RunningServer) -> 
     async def ask() -> list[str]:
         async with openai.AsyncOpenAI(base_url=server.api, api_key="EMPTY", max_retries=0) as client:
             create = client.chat.completions.create
-            whole = create(model=MODEL, messages=FRUITS, max_tokens=20)
-            stream = await create(model=MODEL, messages=FRUITS, max_tokens=20, stream=True)
+            whole = create(model=MODEL, messages=ASKED, max_tokens=20)
+            stream = await create(model=MODEL, messages=ASKED, max_tokens=20, stream=True)
             streamed = [chunk.choices[0].delta.content or "" async for chunk in stream]
             return [str((await whole).choices[0].message.content), "".join(streamed)]
 
@@ -87,7 +87,7 @@ def test_a_sound(client: openai.OpenAI) -> None:
 
 def test_errors_are_the_clients_own(client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match="autoglm-phone-nano"):
-        client.chat.completions.create(model="gpt-4o", messages=FRUITS)
+        client.chat.completions.create(model="gpt-4o", messages=ASKED)
     with pytest.raises(openai.BadRequestError) as refused:
         client.chat.completions.create(model=MODEL, messages=about(ABOUT_PICTURE, picture(BAD_PICTURE)))
     assert (refused.value.param, refused.value.code) == ("messages[0].content[0]", "media_undecodable")

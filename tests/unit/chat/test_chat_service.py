@@ -67,7 +67,7 @@ class MeetingMedia:
         return modality in self._modalities
 
     async def read_image(self, data: bytes, *, param: str, client: Client = ANYONE) -> MediaReading:
-        return await self._read("vision", "[500,100] Settings", param)
+        return await self._read("vision", '"Settings" [500,100]', param)
 
     async def read_sound(self, data: bytes, *, param: str, client: Client = ANYONE) -> MediaReading:
         if data == b"noise":
@@ -262,7 +262,7 @@ def test_pictures_and_sounds_are_read_side_by_side_and_counted() -> None:
 
     notes, engine = Notes(), ScriptedEngine([said("ok", "stop")])
     usage = finished(asyncio.run(collect())).usage
-    assert usage.image_tokens > len("[500,100] Settings")
+    assert usage.image_tokens > len('"Settings" [500,100]')
     assert usage.audio_tokens > len("hello")
     assert sorted(notes.media) == ["speech", "vision"]
 

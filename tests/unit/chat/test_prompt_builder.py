@@ -72,14 +72,14 @@ def test_the_default_system_prompt_stands_in_front_unless_the_request_has_its_ow
 
 def test_pictures_and_sounds_are_numbered_spans_of_their_message() -> None:
     readings: Readings = {
-        SCREEN: reading("[500,100] Settings", "1080x2160 pixels, portrait"),
+        SCREEN: reading('"Settings" [500,100]', "1080x2160 pixels, portrait"),
         VOICE: reading("hello", "3.2 s"),
     }
     request = ask(("user", (SCREEN, VOICE, TextPart("What is on it?"))), ("assistant", "ok"), ("user", "Thanks"))
     built = builder().build(request, readings)
     text = written(built.prompt)
     picture = text[text.index("[Picture 1: 1080x2160 pixels, portrait.") : text.index("[Sound 1")]
-    assert picture.endswith("\n[500,100] Settings\n[End of picture 1]\n")
+    assert picture.endswith('\n"Settings" [500,100]\n[End of picture 1]\n')
     assert "\nhello\n[End of sound 1]\nWhat is on it?<E>" in text
     assert built.image_tokens == len(picture.rstrip())
     assert built.audio_tokens == len("[Sound 1: 3.2 s. It says:]\nhello\n[End of sound 1]")

@@ -13,7 +13,7 @@ from autoglm_phone.core.request import Client
 from autoglm_phone.server.services import Pictures
 
 PICTURE = "data:image/png;base64,YSBwaWN0dXJl"
-WORDS = Reading("[150,60] Save", "10x20 pixels, portrait", (ReadLine("Save", (100, 50, 200, 70)),))
+WORDS = Reading('"Save" [150,60]', "10x20 pixels, portrait", (ReadLine("Save", (100, 50, 200, 70)),))
 
 
 @dataclass

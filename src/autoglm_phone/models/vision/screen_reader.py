@@ -116,7 +116,7 @@ class ScreenReader:
         height, width = pixels.shape[:2]
         read = (TextLine.from_corners(one.corners, one.words, width=width, height=height) for one in lines if one.words)
         ordered = to_reading_order(read)
-        rows = [f"[{line.x},{line.y}] {line.text}" for line in ordered]
+        rows = [f'"{line.text}" [{line.x},{line.y}]' for line in ordered]
         if not is_whole:
             rows.append(MORE_TEXT)
         boxes = tuple(ReadLine(line.text, line.box) for line in ordered)
