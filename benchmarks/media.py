@@ -23,7 +23,7 @@ def picture_part(media: Path, number: int, *, compression: int = 6) -> Part:
     picture.putpixel((0, 0), (lap, lap, lap))  # later laps show a picture that was not read yet
     file = io.BytesIO()
     picture.save(file, "PNG", compress_level=compression)
-    return {"type": "image_url", "image_url": {"url": "data:image/png;base64," + _base64(file.getvalue())}}
+    return {"type": "image_url", "image_url": {"url": "data:image/png;base64," + in_base64(file.getvalue())}}
 
 
 def sound_part(media: Path, number: int) -> Part:
@@ -37,7 +37,7 @@ def sound_part(media: Path, number: int) -> Part:
         sound.setsampwidth(2)
         sound.setframerate(rate)
         sound.writeframes(samples[start:end].tobytes())
-    return {"type": "input_audio", "input_audio": {"data": _base64(file.getvalue()), "format": "wav"}}
+    return {"type": "input_audio", "input_audio": {"data": in_base64(file.getvalue()), "format": "wav"}}
 
 
 @cache
@@ -57,5 +57,5 @@ def _commands(media: Path) -> list[tuple[np.ndarray[Any, np.dtype[np.int16]], in
     return found
 
 
-def _base64(data: bytes) -> str:
+def in_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()

@@ -7,14 +7,14 @@ answer says little: a small model's first token often wins by a hair, which anot
 """
 
 import argparse
-import base64
 import json
-import mimetypes
 import re
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from benchmarks.media import in_base64
 
 QUESTIONS = (
     "Which words are on this screen?",
@@ -29,11 +29,6 @@ QUESTIONS = (
 MANUAL = 'Operate the phone step by step. Each answer is one action, such as do(action="Tap", element=[x,y]).'
 TOLD_LINES = 2
 _TAP = re.compile(r"element=\[(\d+), ?(\d+)\]")
-
-
-def data_uri(path: Path) -> str:
-    kind = mimetypes.guess_type(path.name)[0]
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def ask(server: httpx.Client, picture: str, question: str, max_tokens: int, system: str = "") -> str:
@@ -64,8 +59,9 @@ def main() -> None:
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="of the server (%(default)s)")
     parser.add_argument("--media", type=Path, default=Path("../shared/data"), help="folder with screens/ (%(default)s)")
     options = parser.parse_args()
-    items = json.loads((options.media / "screens" / "items.json").read_text(encoding="utf-8"))
-    pictures = {name: data_uri(options.media / "screens" / name) for name in sorted({item["image"] for item in items})}
+    screens = options.media / "screens"
+    items = json.loads((screens / "items.json").read_text(encoding="utf-8"))
+    pictures = {name: in_base64((screens / name).read_bytes()) for name in sorted({item["image"] for item in items})}
     with httpx.Client(base_url=options.url, timeout=600) as server:
         lines = {name: readable_lines(server, picture) for name, picture in pictures.items()}
         print(f"| question | screens of {len(pictures)} of which {TOLD_LINES} lines or more are told | lines, mean |")
